@@ -1,0 +1,1 @@
+"""Floor 3: ways to pay. Empty until the ledger stands."""

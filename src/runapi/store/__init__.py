@@ -1,0 +1,1 @@
+"""Floor 3: the only SQL. Functions take a connection and return core types."""

@@ -1,0 +1,1 @@
+"""Floor 5: the HTTP edge. Parse, call one flow, render."""
