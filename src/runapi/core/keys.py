@@ -15,6 +15,8 @@ CHECK_CHARACTERS = 6
 PREFIX_CHARACTERS = len("runapi_live_")
 VISIBLE_CHARACTERS = PREFIX_CHARACTERS + 4
 KEY_CHARACTERS = PREFIX_CHARACTERS + RANDOM_CHARACTERS + CHECK_CHARACTERS
+FAIR_BYTES = 248  # four alphabets: the byte values from which every character is equally likely
+SHORTEST_QUOTED = 13  # a shorter credential would be shown almost whole
 PATTERN = r"runapi_(live|test)_[0-9A-Za-z]{36}"
 """For secret scanners; `is_well_formed` checks the last six characters as well."""
 
@@ -56,7 +58,7 @@ def make_key(mode: Mode, random_bytes: bytes) -> str:
 
     Bytes of 248 and more are skipped so that every character is equally likely: pass 64 to be sure.
     """
-    characters = [ALPHABET[byte % 62] for byte in random_bytes if byte < 248][:RANDOM_CHARACTERS]
+    characters = [ALPHABET[byte % 62] for byte in random_bytes if byte < FAIR_BYTES][:RANDOM_CHARACTERS]
     if len(characters) < RANDOM_CHARACTERS:
         raise ValueError("too few random bytes")
     body = f"runapi_{mode}_" + "".join(characters)
@@ -79,6 +81,7 @@ def is_well_formed(key: str) -> bool:
         len(key) != KEY_CHARACTERS
         or not key.startswith(("runapi_live_", "runapi_test_"))
         or not key.isascii()
+        or not key[PREFIX_CHARACTERS:].isalnum()
     ):
         return False
     return key[-CHECK_CHARACTERS:] == checksum(key[:-CHECK_CHARACTERS])
@@ -97,4 +100,4 @@ def visible_prefix(key: str) -> str:
 def redacted(key: str) -> str:
     """A refused credential as an error message may quote it, in OpenAI's form: sk-ab***yz."""
     shown = "".join(character for character in key[:64] if character.isascii() and character.isprintable())
-    return f"{shown[:5]}***{shown[-2:]}" if len(shown) > 12 else "***"
+    return f"{shown[:5]}***{shown[-2:]}" if len(shown) >= SHORTEST_QUOTED else "***"

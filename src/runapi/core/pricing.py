@@ -43,12 +43,13 @@ FREE = Charge(0, 0)
 def rates_for(table: PriceTable, usage: Usage, service_tier: str | None) -> Rates:
     """Choose the rates that apply to `usage` at the tier the upstream says it served.
 
-    A tier without rates of its own is priced as standard, as the official price list does.
+    A tier without rates of its own is priced as standard, as the official price list does; so is a tier without
+    long rates when the request is long.
     """
     is_long = table.long_threshold is not None and usage.all_input > table.long_threshold
     match service_tier:
         case "flex" | "batch":
-            chosen = (table.flex_long or table.flex) if is_long else table.flex
+            chosen = table.flex_long if is_long else table.flex
         case "priority" | "fast":
             chosen = None if is_long else table.priority
         case _:

@@ -109,6 +109,20 @@ def bad_host() -> Problem:
     )
 
 
+def repeated_header(name: str) -> Problem:
+    if name in ("authorization", "x-api-key"):
+        return ambiguous_key()
+    return Problem(400, f"The {name} header stands more than once. Send exactly one.", code="repeated_header")
+
+
+def headers_too_large(limit_bytes: int) -> Problem:
+    return Problem(431, f"The request's headers are too large: at most {limit_bytes} bytes.", code="headers_too_large")
+
+
+def bad_length() -> Problem:
+    return Problem(400, "The Content-Length header is not a whole number.", code="invalid_content_length")
+
+
 # ---- the body --------------------------------------------------------------------------------------------
 
 

@@ -44,3 +44,13 @@ def plan(
     serving = [upstream for upstream in upstreams if model in upstream.models]
     serving.sort(key=lambda upstream: (max(resting.get(upstream.id, 0.0) - now_s, 0.0), upstream.priority))
     return [Deployment(upstream, upstream.models[model]) for upstream in serving[:MOST_ATTEMPTS]]
+
+
+class ProbeResult(msgspec.Struct, frozen=True):
+    """What an upstream said when it was tried."""
+
+    ok: bool
+    status: int | None  # its HTTP status, if it gave one
+    latency_ms: int
+    detail: str  # one sentence: what it means and what to do
+    models: frozenset[str] | None = None  # the names it lists

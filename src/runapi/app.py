@@ -1,0 +1,251 @@
+"""The composition root: the only place where the parts of a running server are built and joined."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from runapi.core.catalog import Catalog
+from runapi.flows.authenticate import Keyring
+from runapi.flows.desk import CommandDesk
+from runapi.flows.exchange import Patience
+from runapi.flows.first_start import FirstStart, first_start
+from runapi.flows.office import Change, Office, open_office
+from runapi.flows.relay import Relay
+from runapi.settings import Settings
+from runapi.store.database import Database
+from runapi.store.keys import load_principals
+from runapi.store.record_log import RecordLog
+from runapi.store.secrets import Vault
+from runapi.store.upstreams import key_place, list_upstreams
+from runapi.upstream.client import UpstreamClient
+from runapi.upstream.pool import UpstreamPool
+from runapi.upstream.probe import probe
+from runapi.web.edge import Edge
+from runapi.web.operator.server_file import describe_server, remove_server_file, write_server_file
+from runapi.web.services import Services
+from runapi.wire.catalog_file import package_catalog, read_catalog
+
+MODELS_FILE = "models.yaml"
+TEST_KEY_FILE = "test.key"
+_LAST_WORDS_S = 0.05  # for the error events of streams that are cut
+_BACKLOG = 4096
+_MOST_OPEN_CALLS = 20_000
+_log = structlog.get_logger("runapi.app")
+
+
+@dataclass(slots=True)
+class App:
+    """A server's parts, joined and not yet listening."""
+
+    settings: Settings
+    database: Database
+    office: Office
+    client: UpstreamClient
+    pool: UpstreamPool
+    log: RecordLog
+    keyring: Keyring
+    relay: Relay
+    services: Services
+    edge: Edge
+
+    async def load(self, change: Change) -> None:
+        """Read again what changed in the database."""
+        match change:
+            case Change.KEYS:
+                self.keyring.load(await self.database.run(load_principals))
+            case Change.UPSTREAMS:
+                stored = await self.database.run(list_upstreams)
+                vault = self.office.vault
+                self.pool.load(
+                    (row.upstream, vault.open(row.key_ciphertext, key_place(row.upstream.name)))
+                    for row in stored
+                )
+
+    async def close(self) -> None:
+        await self.log.close()
+        await self.client.close()
+        await self.database.close()
+
+
+def read_models(home: Path) -> Catalog:
+    """The package's catalogue with the operator's models.yaml laid over it.
+
+    Raises:
+        CatalogFault: naming file and line.
+    """
+    path = home / MODELS_FILE
+    ground = package_catalog()
+    if not path.exists():
+        return ground
+    return read_catalog(path.read_text(encoding="utf-8"), str(path), ground)
+
+
+async def open_app(settings: Settings) -> App:
+    """Build everything; nothing listens yet. The data folder is ours from here on."""
+    catalog = read_models(settings.home)
+    database = Database.open(settings.home)
+    try:
+        office = open_office(Vault.unlock(database), catalog)
+        server = describe_server(settings.host, settings.port)
+        client = UpstreamClient(connect_timeout_s=settings.connect_timeout_s)
+        pool = UpstreamPool(client, catalog.models)
+        log = RecordLog(database)
+        keyring = Keyring(office.vault.pepper)
+        relay = Relay(catalog=catalog, pool=pool, log=log, patience=_patience(settings))
+        app_holder: list[App] = []
+
+        async def reload(change: Change) -> None:
+            await app_holder[0].load(change)
+
+        desk = CommandDesk(database, office, probe, reload)
+        services = Services(
+            relay=relay,
+            keyring=keyring,
+            catalog=catalog,
+            desk=desk,
+            admin_token=server.token,
+            most_body_bytes=settings.max_body_bytes,
+            body_timeout_s=settings.body_timeout_s,
+        )
+        app = App(settings, database, office, client, pool, log, keyring, relay, services, Edge(services))
+        app_holder.append(app)
+        first = await database.run(first_start, office, os.environ)
+        for change in Change:
+            await app.load(change)
+        _greet(settings, server.url, first)
+        write_server_file(settings.home, server)
+    except BaseException:
+        await database.close()
+        raise
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then end running requests in peace, within the shutdown timeout."""
+    _configure_log(settings)
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    app = await open_app(settings)
+    try:
+        server = Server(
+            app.edge,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=_BACKLOG,
+            backpressure=_MOST_OPEN_CALLS,
+            http1_settings=HTTP1Settings(header_read_timeout=int(settings.header_timeout_s * 1000)),
+            log_enabled=False,
+        )
+        stop = _on_signal(app, server)
+        app.services.ready = True
+        try:
+            await server.serve()
+        finally:
+            stop()
+    finally:
+        remove_server_file(settings.home)
+        await app.close()
+
+
+def _on_signal(app: App, server: Server) -> Callable[[], None]:
+    """Stop in peace on the first signal and at once on the second."""
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop() -> None:
+        if stopping:
+            app.relay.stop_streams()
+            server.stop()  # type: ignore[no-untyped-call]
+        else:
+            stopping.append(loop.create_task(_stop(app, server)))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+    def forget() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    return forget
+
+
+async def _stop(app: App, server: Server) -> None:
+    """Refuse new requests, let running ones end, cut what is left when the time is over."""
+    app.services.stopping = True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(app.settings.shutdown_timeout_s):
+            await app.edge.idle.wait()
+    app.relay.stop_streams()
+    await asyncio.sleep(_LAST_WORDS_S)
+    server.stop()  # type: ignore[no-untyped-call]
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        first_byte_s=settings.first_byte_timeout_s,
+        idle_s=settings.idle_timeout_s,
+        total_s=settings.total_timeout_s,
+        heartbeat_first_s=settings.heartbeat_first_s,
+        heartbeat_every_s=settings.heartbeat_every_s,
+        stalled_reader_s=settings.stalled_reader_timeout_s,
+        drain_s=settings.drain_timeout_s,
+        drain_bytes=settings.drain_bytes,
+        most_drains=settings.most_drains,
+    )
+
+
+def _greet(settings: Settings, url: str, first: FirstStart | None) -> None:
+    """Say where the server is and how to try it; the first start makes the test key that the curl reads."""
+    path = settings.home / TEST_KEY_FILE
+    if first is not None:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(first.key + "\n")
+    lines = [f"RunAPI serves {url}/v1"]
+    if first is not None:
+        lines.append(f"Test key (shown this once; play money, built-in sandbox): {first.key}")
+        if first.upstream:
+            lines.append(f"Upstream added from OPENAI_API_KEY: {first.upstream}")
+        if first.note:
+            lines.append(first.note)
+    if path.exists():
+        lines += [
+            "Try it:",
+            f"  curl {url}/v1/chat/completions \\",
+            f'    -H "Authorization: Bearer $(cat {path})" \\',
+            '    -H "Content-Type: application/json" \\',
+            """    -d '{"model":"gpt-5.5","messages":[{"role":"user","content":"Hello!"}]}'""",
+        ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _configure_log(settings: Settings) -> None:
+    """One line of JSON an event, on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,20 @@
+"""Read the settings for a command, and say what is wrong with them."""
+
+import typer
+
+from runapi.cli.answer import WRONG_USE, CommandFailed
+from runapi.settings import Settings, SettingsFault, load_settings, unknown_settings
+
+
+def read_settings() -> Settings:
+    """Read the settings; warn of variables that nothing reads.
+
+    Raises:
+        CommandFailed: some cannot be used; all are named.
+    """
+    for warning in unknown_settings():
+        typer.echo(f"runapi: {warning}", err=True)
+    try:
+        return load_settings()
+    except SettingsFault as fault:
+        raise CommandFailed(str(fault), "wrong_settings", WRONG_USE) from None

@@ -1,0 +1,31 @@
+"""The whole command line, on one screen."""
+
+import typer
+
+import runapi
+from runapi.cli import accounts, keys, models, requests, upstreams
+from runapi.cli.answer import AsJson, print_json
+from runapi.cli.serve import serve
+
+app = typer.Typer(
+    help="RunAPI: an LLM API service that anyone can run.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(keys.app, name="keys")
+app.add_typer(upstreams.app, name="upstreams")
+app.add_typer(requests.app, name="requests")
+app.add_typer(models.app, name="models")
+
+
+@app.command()
+def version(*, as_json: AsJson = False) -> None:
+    """Show which version this is."""
+    if as_json:
+        print_json({"version": runapi.__version__})
+    else:
+        typer.echo(runapi.__version__)

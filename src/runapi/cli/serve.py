@@ -1,0 +1,19 @@
+"""Start the server."""
+
+from runapi.cli.answer import CommandFailed, fail
+
+
+def serve() -> None:
+    """Serve the API until Ctrl-C; RUNAPI_HOST, RUNAPI_PORT and RUNAPI_HOME say where."""
+    # The whole server is loaded here, and not for --help.
+    from runapi import app  # noqa: PLC0415 - see above
+    from runapi.cli.environment import read_settings  # noqa: PLC0415 - see above
+    from runapi.store.faults import StoreFault  # noqa: PLC0415 - see above
+    from runapi.wire.catalog_file import CatalogFault  # noqa: PLC0415 - see above
+
+    try:
+        app.serve(read_settings())
+    except CommandFailed as failure:
+        fail(failure, as_json=False)
+    except (StoreFault, CatalogFault) as fault:
+        fail(CommandFailed(str(fault)), as_json=False)

@@ -1,0 +1,50 @@
+"""THE list of operator commands: the command line and the admin API offer these and nothing else.
+
+Each runs in one transaction; one that must ask the network does so afterwards, in `finish`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from runapi.flows import add_upstream, issue_key, open_account, show_models, show_requests
+from runapi.flows.add_upstream import UpstreamProbe
+from runapi.flows.office import Change
+
+NOTHING: frozenset[Change] = frozenset()
+KEYS = frozenset({Change.KEYS})
+UPSTREAMS = frozenset({Change.UPSTREAMS})
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One verb: the parameters it takes, what it does, and what a running server must read again after it."""
+
+    name: str
+    parameters: type[msgspec.Struct]
+    perform: Callable[[Any, Any, Any], Any]  # (connection, office, parameters) -> a row or a list of rows
+    changes: frozenset[Change] = NOTHING
+    finish: Callable[[Any, UpstreamProbe], Awaitable[Any]] | None = None  # given what `perform` gave
+
+
+ALL = (
+    Command("accounts.create", open_account.CreateAccount, open_account.create_account),
+    Command("accounts.list", open_account.ListAccounts, open_account.list_accounts),
+    Command("accounts.show", open_account.ShowAccount, open_account.show_account),
+    Command("keys.create", issue_key.CreateKey, issue_key.create_key, KEYS),
+    Command("keys.list", issue_key.ListKeys, issue_key.list_keys),
+    Command("keys.revoke", issue_key.RevokeKey, issue_key.revoke_key, KEYS),
+    Command("upstreams.add", add_upstream.AddUpstream, add_upstream.add_upstream, UPSTREAMS),
+    Command("upstreams.list", add_upstream.ListUpstreams, add_upstream.list_upstreams),
+    Command("upstreams.remove", add_upstream.NameUpstream, add_upstream.remove_upstream, UPSTREAMS),
+    Command(
+        "upstreams.test",
+        add_upstream.NameUpstream,
+        add_upstream.find_target,
+        NOTHING,
+        add_upstream.try_upstream,
+    ),
+    Command("requests.list", show_requests.ListRequests, show_requests.list_requests),
+    Command("models.list", show_models.ListModels, show_models.list_models),
+)
+COMMANDS = {command.name: command for command in ALL}

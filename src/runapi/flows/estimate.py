@@ -1,0 +1,29 @@
+"""Count tokens here, where an upstream did not say how many there were."""
+
+import asyncio
+
+import msgspec
+
+from runapi.core.usage import Usage
+from runapi.wire.openai_chat.request import NULL, ChatRequest
+from runapi.wire.tokens import count_chat_input, count_text
+
+
+async def estimate_usage(request: ChatRequest, text: str, text_length: int) -> Usage:
+    """Count a request's input and the answer's text, in a thread of its own: long texts take long.
+
+    Args:
+        request: as the client sent it.
+        text: the answer, or its beginning.
+        text_length: characters of the whole answer; the rest is taken to be as dense as the beginning.
+    """
+    return await asyncio.to_thread(_count, request, text, text_length)
+
+
+def _count(request: ChatRequest, text: str, text_length: int) -> Usage:
+    messages = msgspec.json.decode(request.fields["messages"])
+    tools = msgspec.json.decode(request.fields.get("tools", NULL))
+    output = count_text(text)
+    if text_length > len(text):
+        output = -(-output * text_length // len(text))
+    return Usage(input=count_chat_input(messages, tools), output=output)

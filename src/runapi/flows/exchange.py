@@ -1,0 +1,150 @@
+"""One request on its way: what was asked, what was promised, and the attempts to have it answered."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runapi.core import problems
+from runapi.core.catalog import Model
+from runapi.core.keys import Principal
+from runapi.core.problems import Problem
+from runapi.core.records import RequestRecord
+from runapi.core.routing import Deployment
+from runapi.core.upstream_errors import Refusal, judge, repeat
+from runapi.flows.client_side import Header
+from runapi.upstream.client import BrokenReplyError, Reply, UnreachableError, read_whole
+from runapi.upstream.pool import SANDBOX_ID, UpstreamPool
+from runapi.wire.normalise import UpstreamRequest
+from runapi.wire.openai_chat.request import ChatRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long each thing may take, in seconds, and how much may be read for a client that has left."""
+
+    first_byte_s: float
+    idle_s: float
+    total_s: float
+    heartbeat_first_s: float
+    heartbeat_every_s: float
+    stalled_reader_s: float
+    drain_s: float
+    drain_bytes: int
+    most_drains: int
+
+
+class DrainSlots:
+    """How many upstreams are being read for clients that have left; past the limit they are cancelled."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    def take(self) -> bool:
+        if self._free <= 0:
+            return False
+        self._free -= 1
+        return True
+
+    def give_back(self) -> None:
+        self._free += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request that was admitted."""
+
+    principal: Principal
+    request: ChatRequest
+    model: Model
+    upstream_request: UpstreamRequest
+    record: RequestRecord
+    elapsed_us: Callable[[], int]  # since the request arrived
+
+
+class Attempts:
+    """The upstreams of one request, tried one after the other until one answers."""
+
+    def __init__(self, exchange: Exchange, pool: UpstreamPool, patience: Patience) -> None:
+        self._exchange = exchange
+        self._pool = pool
+        self._patience = patience
+        self._left = pool.plan(exchange.model.id, exchange.principal.mode)
+        self._problem: Problem = problems.no_upstream(exchange.model.id)
+        self.deployment: Deployment | None = None
+
+    async def open(self) -> Reply:
+        """Return the next answer that is a success; its body has not been read.
+
+        Raises:
+            Problem: there is no other upstream to try; it says what the last one did.
+        """
+        while self._left:
+            deployment = self.deployment = self._left.pop(0)
+            record = self._exchange.record
+            record.attempts += 1
+            record.upstream, record.upstream_model = deployment.upstream.name, deployment.model
+            try:
+                async with asyncio.timeout(self._patience.first_byte_s):
+                    reply = await self._call(deployment)
+                    if reply.status == 200:
+                        record.upstream_request_id = reply.headers.get("x-request-id")
+                        return reply
+                    refusal = await self._read_refusal(deployment, reply)
+            except TimeoutError:
+                self.fail(problems.upstream_timeout())
+            except UnreachableError:
+                self.fail(problems.upstream_unavailable())
+            except BrokenReplyError:
+                self.fail(problems.upstream_bad_reply())
+            else:
+                if not refusal.may_try_next:
+                    raise refusal.problem
+                self.fail(refusal.problem, refusal.rest_s)
+        raise self._problem
+
+    def fail(self, problem: Problem, rest_s: int = 0) -> None:
+        """Note that the upstream being tried failed, and what to say should it have been the last."""
+        if self.deployment is not None:
+            self._pool.note_failure(self.deployment, rest_s)
+        self._problem = problem
+
+    def succeed(self) -> None:
+        """Note that the upstream being tried gave a whole answer."""
+        if self.deployment is not None:
+            self._pool.note_success(self.deployment)
+
+    async def _call(self, deployment: Deployment) -> Reply:
+        """Call once, and once more where a pooled connection turned out to be closed already (F-9)."""
+        exchange = self._exchange
+        body = exchange.upstream_request.encode(deployment.model)
+        try:
+            return await self._pool.call(deployment, body, exchange.record.id)
+        except UnreachableError as error:
+            if not error.was_connected:
+                raise
+        return await self._pool.call(deployment, body, exchange.record.id)
+
+    async def _read_refusal(self, deployment: Deployment, reply: Reply) -> Refusal:
+        retry_after = reply.headers.get("retry-after")
+        try:
+            body = await read_whole(reply)
+        finally:
+            reply.close()
+        if deployment.upstream.id == SANDBOX_ID:
+            return repeat(reply.status, body, retry_after)
+        return judge(
+            reply.status, body, retry_after, self._pool.redaction(deployment, self._exchange.model.id)
+        )
+
+
+def reply_headers(exchange: Exchange, content_type: Header) -> list[Header]:
+    """The headers of a successful reply, as OpenAI sends them, and what was left out of the request."""
+    headers = [
+        content_type,
+        (b"x-request-id", exchange.record.id.encode()),
+        (b"openai-processing-ms", b"%d" % (exchange.elapsed_us() // 1000)),
+        (b"openai-version", b"2020-10-01"),
+    ]
+    if exchange.record.dropped:
+        headers.append((b"x-runapi-dropped", ", ".join(exchange.record.dropped).encode()))
+    return headers

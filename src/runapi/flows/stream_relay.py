@@ -1,0 +1,363 @@
+"""One streamed answer: upstream bytes to the client as they come, heartbeats in silence, and an exact end.
+
+The reading of the upstream belongs to the server: when the client leaves, it goes on (drain) or ends (cancel) by the
+key's policy, and the request is metered either way.
+"""
+
+import asyncio
+import time
+from enum import StrEnum
+
+import structlog
+
+from runapi.core import problems
+from runapi.core.keys import DisconnectPolicy
+from runapi.core.money import usd
+from runapi.core.problems import Problem
+from runapi.core.records import Outcome
+from runapi.core.usage import Usage, UsageSource
+from runapi.flows.client_side import ClientSide, Header
+from runapi.flows.estimate import estimate_usage
+from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Patience, reply_headers
+from runapi.flows.settle import Settlement
+from runapi.upstream.client import BrokenReplyError, Reply
+from runapi.wire.openai_chat.stream import ChatStream, StreamFault, error_event
+
+_EVENT_STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
+_NO_CACHE: Header = (b"cache-control", b"no-cache")
+_NO_PROXY_BUFFER: Header = (b"x-accel-buffering", b"no")
+_GOODBYE_S = 1.0  # for the last bytes of an upstream's body, so that its connection can be used again
+_log = structlog.get_logger("runapi.stream")
+
+
+class Interrupt(StrEnum):
+    """Why the relay stopped itself."""
+
+    IDLE = "idle"  # the upstream was silent for too long
+    TOTAL = "total"  # the whole took too long
+    LEFT = "left"  # the client left, and nobody reads on for it
+    SHUTDOWN = "shutdown"  # the server stops and its patience is over
+
+
+class _Stopped(Exception):  # noqa: N818 - a turn in the road, not an error
+    """The relay was interrupted for good."""
+
+
+class StreamRelay:
+    """Passes one stream on. `run` is its whole life; it runs in the task that calls it."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        attempts: Attempts,
+        settlement: Settlement,
+        client: ClientSide,
+        *,
+        patience: Patience,
+        drains: DrainSlots,
+    ) -> None:
+        self._exchange = exchange
+        self._record = exchange.record
+        self._attempts = attempts
+        self._settlement = settlement
+        self._client = client
+        self._patience = patience
+        self._drains = drains
+        self._stream = ChatStream(model=exchange.model.id, wants_usage=exchange.request.wants_usage)
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._began_s = self._heard_s = self._loop.time()
+        self._beat_s = 0.0  # when the last heartbeat began
+        self._beating: asyncio.Task[None] | None = None
+        self._writer: asyncio.Task[None] | None = None  # who waits in a send, since _write_s
+        self._write_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._reading = False  # an upstream's body is open
+        self._started = False  # the status has left
+        self._over = False  # the last bytes are on their way
+        self._stalled = False
+        self._draining = False
+        self._interrupt: Interrupt | None = None
+        self._left_s: float | None = None  # when the client was seen to have left
+        self._drained_bytes = 0
+
+    async def run(self) -> None:
+        """Relay, settle and end the stream.
+
+        Raises:
+            Problem: nothing has been sent to the client; tell it this.
+        """
+        watch = asyncio.create_task(self._watch_client())
+        self._timer = self._loop.call_later(self._patience.heartbeat_first_s, self._tick)
+        try:
+            await self._relay()
+        finally:
+            self._over = True
+            self._timer.cancel()
+            watch.cancel()
+            if self._beating is not None:
+                self._beating.cancel()
+            if self._draining:
+                self._drains.give_back()
+
+    def interrupt(self, reason: Interrupt) -> None:
+        """Stop what the relay is waiting for."""
+        if not self._over and self._interrupt is None and self._task is not None:
+            self._interrupt = reason
+            self._task.cancel()
+
+    async def _relay(self) -> None:
+        try:
+            reply, rest = await self._pass_on()
+        except Problem as problem:
+            await self._fail(problem)
+        except _Stopped:
+            await self._end_unfinished()
+        except Exception:  # noqa: BLE001 - the relay's boundary: the client gets an ending, the log the trace
+            _log.exception("relay failed", request_id=self._record.id)
+            await self._fail(problems.internal_error())
+        else:
+            try:
+                await self._finish(rest)
+                await _say_goodbye(reply)
+            finally:
+                reply.close()
+
+    # ---- upstream to client ------------------------------------------------------------------------------
+
+    async def _pass_on(self) -> tuple[Reply, bytes]:
+        """Try upstreams until a stream has ended whole; return it, and the bytes that go out with its end."""
+        while True:
+            reply = None
+            try:
+                reply = await self._attempts.open()
+                rest = await self._pass_one(reply)
+            except BrokenReplyError as error:
+                problem = self._problem_of(str(error))
+            except asyncio.CancelledError:
+                problem = self._resume()
+            else:
+                self._attempts.succeed()
+                return reply, rest
+            finally:
+                self._reading = False
+                if reply is not None and not self._stream.ended:
+                    reply.close()
+            self._attempts.fail(problem)
+            if self._stream.delivers or self._loop.time() - self._began_s >= self._patience.total_s:
+                raise problem
+            self._stream.restart()
+
+    async def _pass_one(self, reply: Reply) -> bytes:
+        """Pass one upstream's stream on, to its end.
+
+        Raises:
+            BrokenReplyError: it broke; its text is the code of the problem.
+        """
+        headers = reply.headers
+        if (
+            not headers.get("content-type", "").startswith("text/event-stream")
+            or headers.get("content-encoding", "identity") != "identity"
+        ):
+            raise BrokenReplyError(StreamFault.UNREADABLE)
+        self._heard_s = self._loop.time()
+        self._reading = True
+        stream = self._stream
+        while True:
+            data = await reply.read()
+            self._heard_s = self._loop.time()
+            if self._record.first_byte_us is None:
+                self._record.first_byte_us = self._exchange.elapsed_us()
+            out = stream.feed(data) if data else stream.feed_end()
+            if stream.ended:
+                return out
+            if out and (stream.fault is None or stream.delivers):
+                await self._write(out)
+            if stream.fault is not None:
+                raise BrokenReplyError(stream.fault)
+            if self._left_s is not None:
+                self._drained_bytes += len(data)
+                if self._drained_bytes > self._patience.drain_bytes:
+                    raise _Stopped
+
+    def _resume(self) -> Problem:
+        """After a cancellation: go on if it was our own doing and another upstream may help.
+
+        Raises:
+            _Stopped: there is nothing to go on for.
+            CancelledError: somebody else cancelled the task.
+        """
+        reason, self._interrupt = self._interrupt, None
+        if reason is None or self._task is None:
+            raise asyncio.CancelledError
+        self._task.uncancel()
+        if reason is Interrupt.LEFT:
+            raise _Stopped
+        if reason is Interrupt.SHUTDOWN:
+            raise problems.shutting_down()
+        return problems.upstream_timeout()
+
+    def _problem_of(self, fault: str) -> Problem:
+        """A stream that broke, as the client is told: it may have been the upstream's network or its words."""
+        known = fault in tuple(StreamFault)
+        return problems.stream_failed(fault if known else StreamFault.TRUNCATED)
+
+    # ---- endings -----------------------------------------------------------------------------------------
+
+    async def _finish(self, rest: bytes) -> None:
+        """Settle a whole answer, then send its end."""
+        await self._be_over()
+        stream = self._stream
+        usage, source = await self._usage()
+        charge = await self._settlement.settle(
+            self._attempts.deployment, usage, source, charged=stream.delivers, tier=stream.service_tier
+        )
+        await self._write(rest + stream.tail(usd(charge.nano), usage), last=True)
+
+    async def _fail(self, problem: Problem) -> None:
+        """End an answer that broke off: not charged, and never followed by the end marker."""
+        await self._be_over()
+        if not self._started:
+            raise problem
+        delivered = self._stream.delivers
+        usage, source = await self._usage() if delivered else (Usage(), UsageSource.NONE)
+        await self._settlement.settle(
+            self._attempts.deployment,
+            usage,
+            source,
+            charged=False,
+            outcome=Outcome.FAILED,
+            error_code=problem.code,
+        )
+        await self._write(error_event(problem), last=True)
+
+    async def _end_unfinished(self) -> None:
+        """End an answer whose client has left, charging what had arrived."""
+        await self._be_over()
+        delivered = self._stream.delivers
+        usage, source = await self._usage() if delivered else (Usage(), UsageSource.NONE)
+        await self._settlement.settle(
+            self._attempts.deployment,
+            usage,
+            source,
+            charged=delivered,
+            outcome=Outcome.CANCELLED,
+            error_code="client_left",
+        )
+
+    async def _be_over(self) -> None:
+        """From here on nothing interrupts; an interrupt that was under way already is let pass."""
+        self._over = True
+        if self._interrupt is not None and self._task is not None:
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                self._task.uncancel()
+
+    async def _usage(self) -> tuple[Usage, UsageSource]:
+        stream = self._stream
+        if stream.usage is not None:
+            return stream.usage, UsageSource.REPORTED
+        counted = await estimate_usage(self._exchange.request, stream.text, stream.text_length)
+        return counted, UsageSource.ESTIMATED
+
+    # ---- to the client -----------------------------------------------------------------------------------
+
+    async def _write(self, data: bytes, *, last: bool = False) -> None:
+        """Send to the client, if it is still there; a reader that stalls counts as gone."""
+        if self._beating is not None and self._beating is not asyncio.current_task():
+            await self._beating
+            self._beating = None
+        if self._left_s is not None:
+            return
+        self._writer = writer = self._task if self._beating is None else self._beating
+        self._write_s = self._loop.time()
+        try:
+            if not self._started:
+                self._started = True
+                headers = reply_headers(self._exchange, _EVENT_STREAM)
+                await self._client.start(200, [*headers, _NO_CACHE, _NO_PROXY_BUFFER])
+            await self._client.send(data, last=last)
+        except asyncio.CancelledError:
+            if not self._stalled or writer is None:
+                raise
+            writer.uncancel()
+            self._stalled = False
+            self._note_left()
+        finally:
+            self._writer = None
+
+    async def _beat(self) -> None:
+        await self._write(self._stream.heartbeat(f"chatcmpl-{self._record.id[4:]}", int(time.time())))
+
+    # ---- time and the client's leaving -------------------------------------------------------------------
+
+    async def _watch_client(self) -> None:
+        await self._client.wait_until_gone()
+        self._note_left()
+
+    def _note_left(self) -> None:
+        if self._left_s is not None or self._over:
+            return
+        self._left_s = self._loop.time()
+        self._record.client_left = True
+        if self._exchange.principal.on_disconnect is DisconnectPolicy.DRAIN and self._drains.take():
+            self._draining = True
+            self._tick()  # the drain has a deadline of its own
+        else:
+            self.interrupt(Interrupt.LEFT)
+
+    def _tick(self) -> None:
+        """Look at the clock: beat, give up, or both; and come back when there may be something to do."""
+        now_s = self._loop.time()
+        if self._timer is not None:
+            self._timer.cancel()
+        due_s = self._mind_writer(now_s) if self._writer is not None else self._mind_upstream(now_s)
+        self._timer = self._loop.call_at(max(due_s, now_s + 0.005), self._tick)
+
+    def _mind_writer(self, now_s: float) -> float:
+        deadline_s = self._write_s + self._patience.stalled_reader_s
+        if now_s >= deadline_s and self._writer is not None and not self._stalled:
+            self._stalled = True
+            self._writer.cancel()
+        return deadline_s
+
+    def _mind_upstream(self, now_s: float) -> float:
+        patience = self._patience
+        deadlines = [(self._began_s + patience.total_s, Interrupt.TOTAL)]
+        if self._reading:
+            deadlines.append((self._heard_s + patience.idle_s, Interrupt.IDLE))
+        if self._left_s is not None:
+            deadlines.append((self._left_s + patience.drain_s, Interrupt.LEFT))
+        due_s, reason = min(deadlines)
+        if now_s >= due_s:
+            self.interrupt(reason)
+            return now_s + patience.heartbeat_every_s
+        if self._left_s is not None:
+            return due_s
+        return min(due_s, self._mind_silence(now_s))
+
+    def _mind_silence(self, now_s: float) -> float:
+        """Send a heartbeat when one is due; return when the next will be."""
+        patience = self._patience
+        heard_since = self._heard_s >= self._beat_s
+        beat_due_s = (
+            self._heard_s + patience.heartbeat_first_s
+            if heard_since
+            else self._beat_s + patience.heartbeat_every_s
+        )
+        if now_s < beat_due_s:
+            return beat_due_s
+        self._beat_s = now_s
+        self._beating = asyncio.create_task(self._beat())
+        return now_s + patience.heartbeat_every_s
+
+
+async def _say_goodbye(reply: Reply) -> None:
+    """Read the upstream's last bytes, if they come at once, so that its connection can be used again."""
+    try:
+        async with asyncio.timeout(_GOODBYE_S):
+            while await reply.read():
+                pass
+    except (TimeoutError, BrokenReplyError):
+        pass  # the connection is closed instead

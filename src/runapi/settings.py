@@ -1,0 +1,164 @@
+"""What the environment decides. Read once, at the start; all faults are named at once."""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "RUNAPI_"
+KIB = 1024
+MIB = 1024 * KIB
+LONGEST_SHOWN = 60
+FOR_CLIENTS = frozenset({"RUNAPI_API_KEY", "RUNAPI_BASE_URL"})
+FOR_TESTS = "RUNAPI_TEST_"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class SettingsFault(ValueError):  # noqa: N818 - a fault in the environment, not an error of ours
+    """The environment holds settings that cannot be used; the text names each of them."""
+
+
+def _check_host(host: str) -> str:
+    if not host.isprintable() or not host.isascii() or any(character in " /@?#" for character in host):
+        raise ValueError("not an address or a host name")
+    return host.removeprefix("[").removesuffix("]")
+
+
+def _check_path(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("not a path")
+    return path.expanduser()
+
+
+Seconds = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(ge=KIB, le=1024 * MIB)]
+Folder = Annotated[Path, AfterValidator(_check_path)]
+
+
+class Settings(BaseSettings):
+    """Every setting, with its environment variable RUNAPI_<NAME> in capitals. An empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+
+    home: Folder = Field(default=Path("./.runapi"), description="the data folder")
+    host: Annotated[str, AfterValidator(_check_host)] = Field(
+        default="127.0.0.1", description="the address to listen on; 0.0.0.0 for all"
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="the port to listen on")
+    log_level: LogLevel = Field(
+        default=LogLevel.INFO, description="the least important lines that are logged"
+    )
+
+    max_body_bytes: Bytes = Field(default=32 * MIB, description="the largest request body")
+    header_timeout_s: Seconds = Field(
+        default=10.0, description="time for a client to send the head of a request"
+    )
+    body_timeout_s: Seconds = Field(
+        default=30.0, description="time for a client to send the body of a request"
+    )
+    stalled_reader_timeout_s: Seconds = Field(
+        default=60.0, description="time after which a client that reads nothing counts as gone"
+    )
+
+    connect_timeout_s: Seconds = Field(default=5.0, description="time to connect to an upstream")
+    first_byte_timeout_s: Seconds = Field(
+        default=600.0, description="time for an upstream to begin its answer"
+    )
+    idle_timeout_s: Seconds = Field(
+        default=120.0, description="longest silence of an upstream inside an answer"
+    )
+    total_timeout_s: Seconds = Field(default=1800.0, description="time for a whole answer")
+
+    heartbeat_first_s: Seconds = Field(
+        default=15.0, description="silence after which a stream gets its first sign of life"
+    )
+    heartbeat_every_s: Seconds = Field(default=10.0, description="time between further signs of life")
+
+    drain_timeout_s: Seconds = Field(
+        default=120.0, description="longest reading on for the usage report after the client left"
+    )
+    drain_bytes: Bytes = Field(default=16 * MIB, description="most bytes read on after the client left")
+    most_drains: int = Field(
+        default=200, ge=0, le=100_000, description="most answers read on at the same time"
+    )
+
+    shutdown_timeout_s: Seconds = Field(
+        default=30.0, description="time for running requests to end at a stop"
+    )
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsFault: one or more cannot be used; all are named.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [_describe(fault) for fault in error.errors()]
+    heading = "1 setting is wrong:" if len(faults) == 1 else f"{len(faults)} settings are wrong:"
+    raise SettingsFault("\n".join([heading, *faults]))
+
+
+def variable(name: str) -> str:
+    """The environment variable of the setting `name`."""
+    return PREFIX + name.upper()
+
+
+def allowed(name: str) -> str:
+    """What the setting `name` may be, in words."""
+    field = Settings.model_fields[name]
+    if field.annotation is LogLevel:
+        return ", ".join(LogLevel)
+    least, most = _bound(field, "ge"), _bound(field, "le")
+    if least is None or most is None:
+        return "an address or a host name" if name == "host" else "a path"
+    kind = "a whole number" if field.annotation is int else "a number"
+    return f"{kind} from {least:g} to {most:.12g}"
+
+
+def unknown_settings(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Say of each RUNAPI_ variable that nothing reads that it is not used, and which one may be meant."""
+    known = [variable(name) for name in Settings.model_fields]
+    unknown = [
+        name
+        for name in sorted(environ)
+        if name.startswith(PREFIX)
+        and name not in known
+        and name not in FOR_CLIENTS
+        and not name.startswith(FOR_TESTS)
+    ]
+    return [f"{name} is not a setting and is not used.{_did_you_mean(name, known)}" for name in unknown]
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _bound(field: FieldInfo, side: str) -> float | None:
+    return next((getattr(item, side) for item in field.metadata if hasattr(item, side)), None)
+
+
+def _describe(fault: ErrorDetails) -> str:
+    name = str(fault["loc"][0]).lower()
+    given = str(fault["input"])
+    shown = given if len(given) <= LONGEST_SHOWN else given[:LONGEST_SHOWN] + "..."
+    default = Settings.model_fields[name].default
+    return f"  {variable(name)} is {shown!r}. Allowed: {allowed(name)}. Without it: {default}."

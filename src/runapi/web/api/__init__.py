@@ -1,0 +1,1 @@
+"""`/v1/...`: what customers' programs call. The file is named after the URL."""

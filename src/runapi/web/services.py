@@ -1,0 +1,23 @@
+"""What the handlers are given: built once by the composition root."""
+
+from dataclasses import dataclass
+
+from runapi.core.catalog import Catalog
+from runapi.flows.authenticate import Keyring
+from runapi.flows.desk import CommandDesk
+from runapi.flows.relay import Relay
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of a running server that its URLs reach."""
+
+    relay: Relay
+    keyring: Keyring
+    catalog: Catalog
+    desk: CommandDesk
+    admin_token: str
+    most_body_bytes: int
+    body_timeout_s: float
+    ready: bool = False
+    stopping: bool = False

@@ -1,0 +1,134 @@
+"""Make a Chat request into one that the model's maker accepts, by the catalogue's data alone.
+
+OpenAI answers 400 to what many clients send: `max_tokens`, `temperature` beside reasoning, `tools: []`, effort
+`minimal` (api.md 2.3). What means the same is renamed; what the model refuses is left out and named; the rest is not
+touched.
+"""
+
+import msgspec
+from msgspec import Raw
+
+from runapi.core import problems
+from runapi.core.catalog import Model
+from runapi.wire.openai_chat.request import NULL, ChatRequest, Fields, is_null, read_integer, read_text
+
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # weakest first
+_WITHOUT_EFFECT = {
+    # field: the values that ask for nothing; leaving them out changes nothing, so nobody is told
+    "audio": (),
+    "frequency_penalty": (b"0", b"0.0"),
+    "logit_bias": (b"{}",),
+    "logprobs": (b"false",),
+    "modalities": (b'["text"]',),
+    "prediction": (),
+    "presence_penalty": (b"0", b"0.0"),
+    "stop": (b"[]", b'""'),
+    "temperature": (b"1", b"1.0"),
+    "top_logprobs": (b"0",),
+    "top_p": (b"1", b"1.0"),
+}
+_USAGE_WANTED = Raw(b'{"include_usage":true}')
+_TRUE = Raw(b"true")
+
+
+class UpstreamRequest(msgspec.Struct, frozen=True):
+    """What goes upstream, and what of the client's request did not."""
+
+    fields: Fields
+    dropped: tuple[str, ...]
+    effort: str | None
+
+    def encode(self, model: str, output_cap: int | None = None) -> bytes:
+        """Write the body for one upstream, with its name for the model and at most `output_cap` output tokens."""
+        fields = self.fields | {"model": Raw(msgspec.json.encode(model))}
+        if output_cap is not None:
+            fields["max_completion_tokens"] = Raw(b"%d" % output_cap)
+        return msgspec.json.encode(fields)
+
+
+def normalise(request: ChatRequest, model: Model, *, strict: bool = False) -> UpstreamRequest:
+    """Apply the catalogue's rules for `model`.
+
+    Args:
+        request: as the client sent it; not changed.
+        model: what it asks for.
+        strict: refuse, instead of leaving out, a parameter that the model refuses.
+
+    Raises:
+        Problem: 400 `unsupported_parameter` (strict), or `invalid_value` for an effort that does not exist.
+    """
+    fields = dict(request.fields)
+    dropped: list[str] = []
+    effort = _set_effort(fields, model, dropped)
+    _rename_cap(fields, model)
+    _drop_empty_tools(fields)
+    reasoning = effort is not None and effort != "none"
+    for name in model.refused + (model.refused_when_reasoning if reasoning else ()):
+        raw = fields.pop(name, None)
+        if raw is not None and not is_null(raw) and bytes(raw) not in _WITHOUT_EFFECT.get(name, ()):
+            dropped.append(name)
+    if strict and dropped:
+        raise problems.unsupported_parameter(dropped[0], model.id)
+    if request.stream:
+        _ask_for_usage(fields)
+    else:
+        fields.pop("stream_options", None)
+    return UpstreamRequest(fields, tuple(dropped), effort)
+
+
+def _set_effort(fields: Fields, model: Model, dropped: list[str]) -> str | None:
+    """Clamp the asked effort to what the model has, and return the one that will be in effect."""
+    asked = read_text(fields, "reasoning_effort")
+    if asked is None:
+        return model.default_effort
+    if asked not in _EFFORTS:
+        known = ", ".join(f"'{effort}'" for effort in model.efforts or _EFFORTS)
+        raise problems.invalid_value("reasoning_effort", f"'{asked[:40]}'. Supported values are: {known}.")
+    if not model.efforts:
+        del fields["reasoning_effort"]
+        if asked != "none":
+            dropped.append("reasoning_effort")
+        return None
+    effort = _nearest(asked, model.efforts)
+    if effort != asked:
+        fields["reasoning_effort"] = Raw(msgspec.json.encode(effort))
+    return effort
+
+
+def _nearest(asked: str, efforts: tuple[str, ...]) -> str:
+    """The model's effort that is next above what was asked, else its strongest: never less than was paid for."""
+    rank = _EFFORTS.index(asked)
+    above = [effort for effort in efforts if _EFFORTS.index(effort) >= rank]
+    return min(above, key=_EFFORTS.index) if above else max(efforts, key=_EFFORTS.index)
+
+
+def _rename_cap(fields: Fields, model: Model) -> None:
+    """Send the output cap as `max_completion_tokens`, at most what the model can give."""
+    older, newer = read_integer(fields, "max_tokens"), read_integer(fields, "max_completion_tokens")
+    asked_as_older = fields.pop("max_tokens", NULL)
+    cap = newer if newer is not None else older
+    if cap is None:
+        return
+    if cap > model.max_output_tokens:
+        fields["max_completion_tokens"] = Raw(b"%d" % model.max_output_tokens)
+    elif newer is None:
+        fields["max_completion_tokens"] = asked_as_older
+
+
+def _drop_empty_tools(fields: Fields) -> None:
+    """Take out `tools: []`, which OpenAI refuses, and what it refuses to see without tools."""
+    raw = fields.get("tools")
+    if raw is None or bytes(memoryview(raw)[:64])[1:].strip() != b"]":
+        return
+    for name in ("tools", "tool_choice", "parallel_tool_calls"):
+        fields.pop(name, None)
+
+
+def _ask_for_usage(fields: Fields) -> None:
+    """Ask for the usage chunk, whatever the client asked: metering needs it."""
+    raw = fields.get("stream_options")
+    if raw is None or is_null(raw):
+        fields["stream_options"] = _USAGE_WANTED
+        return
+    options = msgspec.json.decode(raw, type=Fields)
+    fields["stream_options"] = Raw(msgspec.json.encode(options | {"include_usage": _TRUE}))

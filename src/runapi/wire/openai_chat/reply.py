@@ -1,0 +1,112 @@
+"""A whole Chat Completions reply: what it delivers and consumed, and its bytes for the client."""
+
+import msgspec
+from msgspec import Raw
+
+from runapi.core.usage import Usage
+from runapi.wire.meter import read_chat_usage, write_chat_usage
+from runapi.wire.openai_chat.request import NULL
+from runapi.wire.splice import as_written, with_cost, with_value
+
+
+class BadReplyError(ValueError):
+    """The upstream's reply is not a Chat Completions object."""
+
+
+class _Message(msgspec.Struct):
+    content: Raw = NULL
+    refusal: Raw = NULL
+    tool_calls: Raw = NULL
+    function_call: Raw = NULL
+    audio: Raw = NULL
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+
+
+class _Reply(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    model: str | None = None
+    usage: Raw = NULL
+    error: Raw = NULL
+    service_tier: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Reply).decode
+_NOTHING = (b"null", b'""', b"[]")
+
+
+class ChatReply(msgspec.Struct, frozen=True):
+    """A reply and what it says; `body` is as the upstream sent it."""
+
+    body: bytes
+    model: str | None
+    raw_usage: bytes | None
+    usage: Usage | None  # None: missing, or not to be believed
+    service_tier: str | None
+    delivers: bool  # some choice has text, a refusal or a call
+
+    def render(self, model: str, cost_usd: str, usage: Usage) -> bytes:
+        """Write the reply for the client: its own name for the model, the cost in `usage`, all else untouched.
+
+        `usage` stands in where the upstream sent none that can be believed.
+        """
+        body = self.body
+        if self.model is not None and self.model != model:
+            theirs = as_written(body, b"model", self.model)
+            body = body.replace(theirs, b'"model":' + msgspec.json.encode(model), 1) if theirs else body
+        if self.usage is not None and self.raw_usage is not None:
+            return with_value(body, self.raw_usage, with_cost(self.raw_usage, cost_usd))
+        fields = msgspec.json.decode(body, type=dict[str, Raw])
+        fields["usage"] = Raw(with_cost(write_chat_usage(usage), cost_usd))
+        return msgspec.json.encode(fields)
+
+    def text(self) -> str:
+        """All that was written in the choices, for counting it here."""
+        reply = msgspec.json.decode(self.body)
+        return "".join(_texts(reply["choices"]))
+
+
+def read_chat_reply(body: bytes) -> ChatReply:
+    """Read a reply.
+
+    Raises:
+        BadReplyError: not JSON, no list of choices with messages, or an error that came with status 200.
+    """
+    try:
+        reply = _decode(body)
+        body.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadReplyError from None
+    if reply.choices is None or reply.error != NULL:
+        raise BadReplyError
+    return ChatReply(
+        body=body,
+        model=reply.model,
+        raw_usage=None if reply.usage == NULL else bytes(reply.usage),
+        usage=read_chat_usage(reply.usage),
+        service_tier=reply.service_tier,
+        delivers=any(_delivers(choice.message) for choice in reply.choices),
+    )
+
+
+def _delivers(message: _Message) -> bool:
+    parts = (message.content, message.refusal, message.tool_calls, message.function_call, message.audio)
+    return any(bytes(part) not in _NOTHING for part in parts)
+
+
+def _texts(value: object) -> list[str]:
+    """Every string below `content`, `refusal`, `name`, `arguments` and `input` of a parsed reply."""
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    if not isinstance(value, dict):
+        return []
+    found = []
+    for name, inner in value.items():
+        if isinstance(inner, str):
+            if name in ("content", "refusal", "name", "arguments", "input"):
+                found.append(inner)
+        else:
+            found.extend(_texts(inner))
+    return found

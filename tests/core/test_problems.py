@@ -1,0 +1,123 @@
+"""Every problem can be rendered in OpenAI's shape, and its words mean to clients what it means to us."""
+
+import inspect
+import re
+from collections.abc import Callable
+
+import pytest
+
+from runapi.core import problems
+from runapi.core.problems import Problem
+
+Factory = Callable[..., Problem]
+FACTORIES: dict[str, Factory] = {
+    name: function
+    for name, function in inspect.getmembers(problems, inspect.isfunction)
+    if function.__module__ == problems.__name__ and not name.startswith("_")
+}
+
+# The words by which OpenClaw 2026.9.6 sorts an error, searched anywhere in its message. What is sorted wrongly locks a
+# provider for ten minutes, or sends a client into retries that cannot help.
+TRIGGERS = {
+    "billing": r"insufficient[_ ]quota|insufficient credits|insufficient[_ ]balance|payment required|credit balance|"
+    r"plans & billing|spend(ing)? limit|out of budget|available balance|requires more credits|"
+    r"used all available credits|402|\bbilling\b|\bquota\b|\bplan\b",
+    "rate limit": r"rate[_ ]limit|too many (concurrent )?requests|429|throttl|exceeded your current quota|"
+    r"resource_exhausted|quota exceeded|usage limit|\btpm\b|tokens per minute|tokens per day",
+    "auth": r"incorrect api key|invalid[_ ]api[_ ]key|unauthorized|forbidden|access denied|expired|401|403|"
+    r"api key (has been )?(revoked|deactivated|deleted)|key has been (disabled|revoked)|has been deactivated",
+    "overflow": r"context[_ ]length[_ ]exceeded|maximum context length|prompt is too long|"
+    r"reduce the length of the messages|exceeds the context window|request_too_large|too many tokens|413",
+    "model": r"model .*not found|does not exist|unknown model|invalid model",
+}
+MEANT = {
+    "invalid_key": {"auth"},
+    "ambiguous_key": {"auth"},
+    "upstream_busy": {"rate limit"},
+    "unknown_model": {"model"},
+    # A request that was too large by bytes: to shorten the history is what helps.
+    "body_too_large": {"overflow"},
+}
+STATUSES = {400, 401, 404, 405, 408, 410, 413, 415, 429, 500, 502, 503, 504}
+
+
+def made(factory: Factory) -> list[Problem]:
+    """The problem, with every optional argument given and, if there are any, with all of them left out."""
+    values: dict[object, object] = {str: "word", "str": "word", int: 500, "int": 500}
+    parameters = inspect.signature(factory).parameters.values()
+    full = [
+        "A sentence." if p.name == "explanation" else values.get(p.annotation, "word") for p in parameters
+    ]
+    bare = [None if "None" in str(p.annotation) else value for p, value in zip(parameters, full, strict=True)]
+    return [factory(*full), factory(*bare)]
+
+
+def said(problem: Problem) -> set[str]:
+    """What OpenClaw would take the problem for, by its message and code."""
+    text = f"{problem.message} {problem.code or ''}"
+    return {name for name, words in TRIGGERS.items() if re.search(words, text, re.IGNORECASE)}
+
+
+def test_there_are_factories_to_test():
+    assert len(FACTORIES) >= 25
+    assert set(MEANT) <= set(FACTORIES)
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_problem_has_all_four_keys(name):
+    for problem in made(FACTORIES[name]):
+        error = problem.body()["error"]
+        assert list(error) == ["message", "type", "param", "code"]
+        assert error["message"]
+        assert error["type"]
+        assert error["code"] != ""
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_problem_has_a_status_that_clients_know(name):
+    for problem in made(FACTORIES[name]):
+        assert problem.status in STATUSES
+        assert problem.retry_after_s is None or problem.retry_after_s > 0
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_message_is_a_sentence_that_says_what_to_do(name):
+    for problem in made(FACTORIES[name]):
+        assert re.fullmatch(r"[A-Z].*[.?]", problem.message), problem.message
+        assert len(problem.message) < 300
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_message_has_trigger_words_only_where_they_are_meant(name):
+    for problem in made(FACTORIES[name]):
+        assert said(problem) == MEANT.get(name, set()), problem.message
+
+
+@pytest.mark.parametrize(("name", "expected"), MEANT.items())
+def test_trigger_words_stand_where_they_are_meant(name, expected):
+    assert all(said(problem) == expected for problem in made(FACTORIES[name]))
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_caller_is_never_told_that_the_operators_account_is_at_fault(name):
+    """402 and 403 lock the provider in OpenClaw for ten minutes, and 401 says that the caller's own key is wrong."""
+    for problem in made(FACTORIES[name]):
+        assert problem.status not in (402, 403)
+        if name.startswith(("upstream", "no_upstream", "stream", "internal", "shutting")):
+            assert problem.status >= 500 or name == "upstream_busy"
+
+
+def test_problem_is_raised_with_its_message():
+    with pytest.raises(Problem, match="retired") as caught:
+        raise problems.retired_model("gpt-5.3-codex", "gpt-5.5")
+    assert caught.value.status == 410
+    assert caught.value.code == "model_retired"
+    assert "`gpt-5.5`" in caught.value.message
+
+
+def test_missing_v1_says_which_address_was_meant():
+    assert "/v1/chat/completions" in problems.missing_v1("POST", "/chat/completions").message
+
+
+def test_wrong_method_names_the_right_ones():
+    assert ("allow", "GET") in problems.wrong_method("PUT", "GET").headers
