@@ -74,7 +74,7 @@ async def serve(port: int, url: str) -> None:
     session = ClientSession(
         connector=TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30),
         cookie_jar=DummyCookieJar(),
-        timeout=ClientTimeout(total=None, sock_connect=10),
+        timeout=ClientTimeout(total=None, sock_connect=5),
         auto_decompress=False,
         trust_env=False,
         read_bufsize=65_536,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.measures import Measure, Rounds, Spread, all_measures, ratio, spread, values_of, verdict
 from bench.targets import NAMES
 
-_NAME, _CELL, _RATIO = 23, 9, 19
+_NAME, _CELL, _RATIO = 23, 9, 22
 
 
 def render(rounds: Rounds) -> tuple[str, bool]:
@@ -42,7 +42,12 @@ def _cell(measure: Measure, rounds: Rounds, name: str) -> str:
 
 
 def _ratio(found: Spread | None) -> str:
-    return f"{found.middle:.2f} ({found.low:.2f}..{found.high:.2f})" if found else ""
+    if not found:
+        return ""
+    middle, low, high = (
+        f"{value:.{2 if value < 10 else 1}f}" for value in (found.middle, found.low, found.high)
+    )
+    return middle if found.low == found.high else f"{middle} ({low}..{high})"
 
 
 def _goal(measure: Measure, rounds: Rounds) -> str:

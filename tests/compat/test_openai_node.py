@@ -8,6 +8,7 @@ import pytest
 
 from compat.steered import PLAIN_MODEL, TOOL_MODEL, prompt_for_call, prompt_for_text
 from fakes.needs import CLIENTS, node_24, node_modules
+from fakes.specification import check_chunk, check_reply
 
 HELLO = "Hello from the other side."
 
@@ -48,4 +49,7 @@ def test_plain_streamed_and_tool_turns(given, backend):
     assert ["42" in text for text in given["tools"]] == [True, True]
     assert PLAIN_MODEL in given["models"]
     assert given["wrongKey"] == {"name": "AuthenticationError", "status": 401, "code": "invalid_api_key"}
+    check_reply(given["plain"])
+    for chunk in given["streamed"]:
+        check_chunk(chunk)
     assert given.get("cut", "noticed") == "noticed"

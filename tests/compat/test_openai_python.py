@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from compat.steered import PLAIN_MODEL, TOOL_MODEL, prompt_for_call, prompt_for_text
+from fakes.specification import check_chunk, check_error, check_model, check_reply
 
 HELLO = "Hello from the other side."
 SAY_HELLO = [{"role": "user", "content": prompt_for_text(HELLO)}]
@@ -69,6 +70,7 @@ def test_a_plain_turn(client):
     assert reply.model == PLAIN_MODEL
     assert reply._request_id
     assert_charged(reply.usage)
+    check_reply(reply.to_dict())
 
 
 def test_the_products_seed_request(client):
@@ -89,6 +91,8 @@ def test_a_streamed_turn(client):
     assert chunks[0].choices[0].delta.role == "assistant"
     assert chunks[-1].choices[0].finish_reason == "stop"
     assert_charged(chunks[-1].usage)
+    for chunk in chunks:
+        check_chunk(chunk.to_dict())
 
 
 def test_a_streamed_turn_with_usage(client):
@@ -100,6 +104,8 @@ def test_a_streamed_turn_with_usage(client):
     assert chunks[-1].choices == []
     assert_charged(chunks[-1].usage)
     assert all(chunk.usage is None for chunk in chunks[:-1])
+    for chunk in chunks:
+        check_chunk(chunk.to_dict())
 
 
 def test_the_stream_helper(client):
@@ -123,6 +129,7 @@ def test_a_turn_that_runs_a_tool(client):
     messages = [PLEASE_MULTIPLY]
     asked = client.chat.completions.create(model=TOOL_MODEL, messages=messages, tools=[MULTIPLY])
     assert asked.choices[0].finish_reason == "tool_calls"
+    check_reply(asked.to_dict())
     [call] = asked.choices[0].message.tool_calls
     messages += [asked.choices[0].message, run(call)]
     answered = client.chat.completions.create(model=TOOL_MODEL, messages=messages, tools=[MULTIPLY])
@@ -154,7 +161,8 @@ def test_the_models(sandbox):
     listed = {model.id: model for model in sandbox.models.list()}
     assert {"gpt-5.5", "gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-5.3-codex", "gpt-5.2"} <= set(listed)
     assert sandbox.models.retrieve("gpt-5.4-mini") == listed["gpt-5.4-mini"]
-    assert listed["gpt-5.4-mini"].object == "model"
+    for model in listed.values():
+        check_model(model.to_dict())
 
 
 def test_a_key_that_is_none(gateway):
@@ -162,15 +170,16 @@ def test_a_key_that_is_none(gateway):
     with pytest.raises(openai.AuthenticationError) as refused:
         client.chat.completions.create(model=PLAIN_MODEL, messages=SAY_HELLO)
     assert refused.value.code == "invalid_api_key"
+    check_error({"error": refused.value.body})
     assert refused.value.request_id
 
 
-def test_a_model_that_is_none(client):
+def test_a_model_that_is_none(sandbox):
     with pytest.raises(openai.NotFoundError) as refused:
-        client.chat.completions.create(model="gpt-nonesuch", messages=SAY_HELLO)
+        sandbox.chat.completions.create(model="gpt-nonesuch", messages=SAY_HELLO)
     assert refused.value.code == "model_not_found"
     with pytest.raises(openai.NotFoundError):
-        client.models.retrieve("gpt-nonesuch")
+        sandbox.models.retrieve("gpt-nonesuch")
 
 
 @pytest.fixture
@@ -194,6 +203,7 @@ def test_a_rate_limit(sandbox):
     with pytest.raises(openai.RateLimitError) as refused:
         sandbox.chat.completions.create(model=PLAIN_MODEL, messages=steered("status 429 retry_after=5"))
     assert refused.value.response.headers["retry-after"] == "5"
+    check_error({"error": refused.value.body})
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -209,8 +219,15 @@ def test_a_cut_stream_is_not_taken_for_a_whole_answer(sandbox):
         list(stream)
 
 
-def test_the_upstreams_refusal_reaches_the_client_as_its_own(client, backend):
-    """A wrong effort: refused by the upstream, or by the sandbox in its place."""
+def test_an_effort_that_is_none(sandbox):
     with pytest.raises(openai.BadRequestError) as refused:
-        client.chat.completions.create(model=PLAIN_MODEL, messages=SAY_HELLO, reasoning_effort="enormous")
+        sandbox.chat.completions.create(model=PLAIN_MODEL, messages=SAY_HELLO, reasoning_effort="enormous")
     assert refused.value.param == "reasoning_effort"
+
+
+def test_the_upstreams_own_refusal_reaches_the_client(gateway, upstream):
+    """A field that the gateway does not know goes on to the upstream, and its answer comes back."""
+    upstream.strict = True
+    client = openai.OpenAI(base_url=gateway.base_url, api_key=gateway.live_key(), max_retries=0)
+    with client, pytest.raises(openai.BadRequestError, match="nonsense"):
+        client.chat.completions.create(model=PLAIN_MODEL, messages=SAY_HELLO, extra_body={"nonsense": 1})

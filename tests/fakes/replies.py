@@ -93,7 +93,7 @@ def plain_reply(
     }
     if usage is not None:
         reply["usage"] = usage
-    reply |= {"service_tier": "default", "system_fingerprint": None}
+    reply |= {"service_tier": "default", "system_fingerprint": "fp_44709d6fcb"}
     return steps.json(reply, fields=HEADERS)
 
 
@@ -196,7 +196,7 @@ def chunk(
         "created": CREATED,
         "model": model,
         "service_tier": "default",
-        "system_fingerprint": None,
+        "system_fingerprint": "fp_44709d6fcb",
         "choices": [] if delta is None else choices,
     }
     if asked or usage is not None:

@@ -1,11 +1,13 @@
 """The scripted upstream does what its scripts say; the other tests lean on it."""
 
+import json
 import threading
 
 import pytest
 
 from fakes import http, replies, steps
 from fakes.http import Connection
+from fakes.specification import check_chunk, check_error, check_reply
 from fakes.upstream import ScriptedUpstream
 
 COMPLETIONS = "/v1/chat/completions"
@@ -39,6 +41,23 @@ def test_a_stream_gives_usage_only_to_those_who_ask():
     assert not any(b'"usage"' in event for event in unasked)
     assert [b'"usage":null' in event for event in asked] == [True] * 4 + [False] * 2
     assert b'"choices":[],"usage":{"prompt_tokens":19' in asked[-2]
+
+
+def test_the_ready_made_replies_follow_the_specification():
+    whole = [replies.plain_reply("a"), replies.tool_reply("f", "{}")]
+    streamed = [replies.stream_reply(["a"]), replies.stream_tool_reply("f", '{"a": 1}')]
+    with ScriptedUpstream() as upstream:
+        upstream.then(*whole, replies.error(500), *streamed)
+        for _ in whole:
+            check_reply(http.post(url_of(upstream), HELLO).json)
+        check_error(http.post(url_of(upstream), HELLO).json)
+        for _ in streamed:
+            with http.stream(url_of(upstream), {**HELLO, "stream": True}) as client:
+                client.read_head()
+                *chunks, done = list(client.data())
+            assert done == b"[DONE]"
+            for chunk in chunks:
+                check_chunk(json.loads(chunk))
 
 
 def test_one_connection_serves_several_requests():

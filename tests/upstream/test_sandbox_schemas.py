@@ -170,7 +170,7 @@ def is_valid(value: object, schema: object) -> bool:
     return jsonschema.validators.Draft202012Validator(schema, format_checker=checker).is_valid(value)
 
 
-@settings(max_examples=6000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(SCHEMAS, st.booleans())
 def test_made_value_is_valid_against_its_schema(schema, optional):
     root = {"type": "object", "properties": {"it": schema}, "required": ["it"], "$defs": DEFS}
@@ -178,7 +178,7 @@ def test_made_value_is_valid_against_its_schema(schema, optional):
     assert make_value(root, optional=optional) == make_value(root, optional=optional)
 
 
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.recursive(
         st.one_of(CONSTANTS, st.sampled_from(["#/$defs/a", "#", "object", "string", r"(a+)+$"])),

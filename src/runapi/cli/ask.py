@@ -7,7 +7,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
@@ -29,6 +28,9 @@ from runapi.wire.catalog_file import CatalogFault
 ANSWER_TIMEOUT_S = 30
 PATIENCE_S = 3.0  # a server that starts holds the folder before it listens; another command holds it shortly
 PAUSE_S = 0.1
+NOT_THERE = frozenset(
+    {"unknown_url", "server_shutdown"}  # not the server of this file's token, which is old; or one that stops
+)
 
 
 def ask(command: str, parameters: Mapping[str, object]) -> bytes:
@@ -99,9 +101,10 @@ def _ask_server(server: RunningServer, command: str, body: bytes) -> bytes | Non
         with opener.open(request, timeout=ANSWER_TIMEOUT_S) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as refusal:
-        if refusal.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE):
-            return None  # the file is an older server's, or this one is not ready yet
-        raise _failure(refusal) from None
+        failure = _failure(refusal)
+        if failure.code in NOT_THERE:
+            return None
+        raise failure from None
     except urllib.error.URLError as fault:
         if isinstance(fault.reason, ConnectionRefusedError):
             return None
@@ -121,7 +124,9 @@ def _failure(refusal: urllib.error.HTTPError) -> CommandFailed:
         error = json.loads(refusal.read())["error"]
         return CommandFailed(str(error["message"]), str(error["code"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return CommandFailed(f"The running server answered {refusal.code} without saying why.")
+        return CommandFailed(
+            f"The running server answered {refusal.code} without saying why.", "server_failed"
+        )
 
 
 def _shown(home: Path) -> str:

@@ -15,5 +15,5 @@ def serve() -> None:
         app.serve(read_settings())
     except CommandFailed as failure:
         fail(failure, as_json=False)
-    except (StoreFault, CatalogFault) as fault:
+    except (StoreFault, CatalogFault, app.AddressInUse) as fault:
         fail(CommandFailed(str(fault)), as_json=False)

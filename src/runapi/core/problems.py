@@ -116,7 +116,9 @@ def repeated_header(name: str) -> Problem:
 
 
 def headers_too_large(limit_bytes: int) -> Problem:
-    return Problem(431, f"The request's headers are too large: at most {limit_bytes} bytes.", code="headers_too_large")
+    return Problem(
+        431, f"The request's headers are too large: at most {limit_bytes} bytes.", code="headers_too_large"
+    )
 
 
 def bad_length() -> Problem:

@@ -5,6 +5,8 @@ import hmac
 from runapi.core import problems
 from runapi.core.keys import Principal, digest, is_well_formed, redacted
 
+MOST_REMEMBERED = 10_000
+
 
 class Keyring:
     """Every unrevoked key's digest and owner, replaced as a whole when a key is made or revoked."""
@@ -12,9 +14,12 @@ class Keyring:
     def __init__(self, pepper: bytes) -> None:
         self._pepper = pepper
         self._principals: dict[bytes, Principal] = {}
+        self._lately: dict[bytes, Principal] = {}  # by the whole header: what was found since the last load
 
     def load(self, principals: dict[bytes, Principal]) -> None:
+        """Take these keys in the place of those before; a key that is not among them is refused from now on."""
         self._principals = principals
+        self._lately = {}
 
     def authenticate(self, authorization: bytes | None, x_api_key: bytes | None) -> Principal:
         """Find the owner of the key in `Authorization: Bearer` or `x-api-key`.
@@ -24,6 +29,8 @@ class Keyring:
         Raises:
             Problem: 401.
         """
+        if authorization is not None and x_api_key is None and (found := self._lately.get(authorization)):
+            return found
         key = _bearer(authorization) if authorization is not None else None
         if x_api_key is not None:
             other = x_api_key.decode("latin-1").strip()
@@ -35,6 +42,8 @@ class Keyring:
         principal = self._principals.get(digest(key, self._pepper)) if is_well_formed(key) else None
         if principal is None:
             raise problems.invalid_key(redacted(key))
+        if authorization is not None and len(self._lately) < MOST_REMEMBERED:
+            self._lately[authorization] = principal
         return principal
 
 

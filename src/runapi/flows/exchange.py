@@ -1,6 +1,5 @@
 """One request on its way: what was asked, what was promised, and the attempts to have it answered."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from runapi.core.records import RequestRecord
 from runapi.core.routing import Deployment
 from runapi.core.upstream_errors import Refusal, judge, repeat
 from runapi.flows.client_side import Header
+from runapi.flows.deadlines import Deadlines
 from runapi.upstream.client import BrokenReplyError, Reply, UnreachableError, read_whole
 from runapi.upstream.pool import SANDBOX_ID, UpstreamPool
 from runapi.wire.normalise import UpstreamRequest
@@ -64,11 +64,14 @@ class Exchange:
 class Attempts:
     """The upstreams of one request, tried one after the other until one answers."""
 
-    def __init__(self, exchange: Exchange, pool: UpstreamPool, patience: Patience) -> None:
+    def __init__(
+        self, exchange: Exchange, pool: UpstreamPool, patience: Patience, deadlines: Deadlines
+    ) -> None:
         self._exchange = exchange
         self._pool = pool
         self._patience = patience
-        self._left = pool.plan(exchange.model.id, exchange.principal.mode)
+        self._deadlines = deadlines
+        self._left = iter(pool.plan(exchange.model.id, exchange.principal.mode))
         self._problem: Problem = problems.no_upstream(exchange.model.id)
         self.deployment: Deployment | None = None
 
@@ -78,13 +81,13 @@ class Attempts:
         Raises:
             Problem: there is no other upstream to try; it says what the last one did.
         """
-        while self._left:
-            deployment = self.deployment = self._left.pop(0)
+        for deployment in self._left:
+            self.deployment = deployment
             record = self._exchange.record
             record.attempts += 1
             record.upstream, record.upstream_model = deployment.upstream.name, deployment.model
             try:
-                async with asyncio.timeout(self._patience.first_byte_s):
+                async with self._deadlines.within(self._patience.first_byte_s):
                     reply = await self._call(deployment)
                     if reply.status == 200:
                         record.upstream_request_id = reply.headers.get("x-request-id")

@@ -20,6 +20,7 @@ from runapi.core.records import Outcome, RequestRecord
 from runapi.core.usage import UsageSource
 from runapi.flows.admit import admit
 from runapi.flows.client_side import ClientSide, Header
+from runapi.flows.deadlines import Deadlines
 from runapi.flows.estimate import estimate_usage
 from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Patience, reply_headers
 from runapi.flows.settle import Settlement
@@ -39,11 +40,20 @@ _log = structlog.get_logger("runapi.relay")
 class Relay:
     """Serves Chat Completions requests with the catalogue, upstreams and records it was given."""
 
-    def __init__(self, *, catalog: Catalog, pool: UpstreamPool, log: RecordLog, patience: Patience) -> None:
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        pool: UpstreamPool,
+        log: RecordLog,
+        patience: Patience,
+        deadlines: Deadlines,
+    ) -> None:
         self._catalog = catalog
         self._pool = pool
         self._log = log
         self._patience = patience
+        self._deadlines = deadlines
         self._drains = DrainSlots(patience.most_drains)
         self._streams: set[StreamRelay] = set()
 
@@ -111,7 +121,7 @@ class Relay:
         return Exchange(principal, request, model, upstream_request, record, settlement.elapsed_us)
 
     async def _serve(self, exchange: Exchange, settlement: Settlement, client: ClientSide) -> None:
-        attempts = Attempts(exchange, self._pool, self._patience)
+        attempts = Attempts(exchange, self._pool, self._patience, self._deadlines)
         if exchange.request.stream:
             stream = StreamRelay(
                 exchange, attempts, settlement, client, patience=self._patience, drains=self._drains
@@ -166,7 +176,7 @@ class Relay:
         while True:
             reply = await attempts.open()
             try:
-                async with asyncio.timeout(self._patience.total_s):
+                async with self._deadlines.within(self._patience.total_s):
                     chat = await _read_chat(reply)
             except TimeoutError:
                 attempts.fail(problems.upstream_timeout())

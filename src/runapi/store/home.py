@@ -10,6 +10,7 @@ from runapi.store.faults import HomeInUse, HomeUnusable
 DATABASE_NAME = "runapi.db"
 SECRET_NAME = "secret.key"  # noqa: S105 - a file's name
 LOCK_NAME = "lock"
+OPERATORS_FILES = {"models.yaml"}  # may lie there before the first start
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -30,7 +31,7 @@ def prepare_home(home: Path) -> None:
 
 
 def _close_to_others(home: Path) -> None:
-    names = {entry.name for entry in home.iterdir()}
+    names = {entry.name for entry in home.iterdir()} - OPERATORS_FILES
     if names and not names & {DATABASE_NAME, SECRET_NAME, LOCK_NAME}:
         raise HomeUnusable(
             f"The data folder {home} is open to other users and holds files that are not RunAPI's. "

@@ -1,6 +1,7 @@
 """The rows that requests leave behind: written in batches by `record_log`, read by the operator."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, or_, select
@@ -21,7 +22,10 @@ REFUSALS = (
 
 Values = tuple[str | int | None, ...]
 
-_insert_sql_of: dict[str, str] = {}  # by dialect
+BATCHES = (512, 64, 8, 1)
+"""Rows in one INSERT: few sizes, so that few statements are prepared; the largest stays below SQLite's 32,766 values."""
+
+_insert_sql_of: dict[tuple[str, int], str] = {}  # by dialect and rows
 
 
 def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> None:
@@ -29,12 +33,17 @@ def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> 
 
     A record whose id is there already is left out, so that a batch can be tried again after a failed commit.
     """
-    connection.exec_driver_sql(_insert_sql(connection), [_values(record) for record in records])
+    written = 0
+    for rows in BATCHES:
+        while len(records) - written >= rows:
+            batch = records[written : written + rows]
+            connection.exec_driver_sql(_insert_sql(connection, rows), _flat(batch))
+            written += rows
 
 
 def insert_each_record(connection: Connection, records: Sequence[RequestRecord]) -> list[RequestRecord]:
     """Write the records one at a time; give those that the database refuses for what is in them."""
-    sql = _insert_sql(connection)
+    sql = _insert_sql(connection, 1)
     refused = []
     for record in records:
         try:
@@ -65,13 +74,23 @@ def list_requests(
     return [_record(row) for row in connection.execute(query)]
 
 
-def _insert_sql(connection: Connection) -> str:
-    """The statement, for plain tuples: handed to the driver as it is, a batch costs two thirds of what it else would."""
-    name = connection.dialect.name
-    if name not in _insert_sql_of:
-        compiled = insert(request).compile(dialect=connection.dialect)
-        _insert_sql_of[name] = f"{compiled} ON CONFLICT (id) DO NOTHING"
-    return _insert_sql_of[name]
+def _insert_sql(connection: Connection, rows: int) -> str:
+    """One statement for `rows` rows.
+
+    A statement per row would give the interpreter lock away and take it back for each of them, beside a busy event
+    loop: several times the cost of the insert itself.
+    """
+    dialect = connection.dialect
+    if (dialect.name, rows) not in _insert_sql_of:
+        one = str(insert(request).compile(dialect=dialect))
+        head, values = one.split(" VALUES ")
+        sql = f"{head} VALUES {', '.join([values] * rows)} ON CONFLICT (id) DO NOTHING"
+        _insert_sql_of[dialect.name, rows] = sql
+    return _insert_sql_of[dialect.name, rows]
+
+
+def _flat(records: Sequence[RequestRecord]) -> Values:
+    return tuple(chain.from_iterable(map(_values, records)))
 
 
 def _values(record: RequestRecord) -> Values:

@@ -1,7 +1,7 @@
 """The upstreams of this installation in memory: their keys, their names for models, and who rests."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import msgspec
 from yarl import URL
@@ -9,7 +9,7 @@ from yarl import URL
 from runapi.core.keys import Mode
 from runapi.core.routing import Deployment, Upstream, plan
 from runapi.core.upstream_errors import Redaction
-from runapi.upstream.client import Reply, UpstreamClient, call_headers
+from runapi.upstream.client import Reply, UnreachableError, UpstreamClient, call_headers
 from runapi.upstream.sandbox.player import answer as answer_as_sandbox
 
 FAILURES_BEFORE_REST = 5
@@ -50,12 +50,13 @@ class UpstreamPool:
                 cost_ratio_ppm=0,
             )
         ]
+        self._plans: dict[tuple[str, Mode], list[Deployment]] = {}  # while nobody rests
         self._failures: dict[int, int] = {}
         self._resting: dict[int, float] = {}
 
-    def load(self, upstreams: Mapping[Upstream, str] | Iterable[tuple[Upstream, str]]) -> None:
+    def load(self, upstreams: Iterable[tuple[Upstream, str]]) -> None:
         """Take these upstreams, each with its API key, in the place of those before."""
-        pairs = list(upstreams.items() if isinstance(upstreams, Mapping) else upstreams)
+        pairs = list(upstreams)
         self._lines = {
             upstream.id: Line(
                 upstream, URL(f"{upstream.base_url}/chat/completions"), call_headers(api_key), api_key
@@ -63,11 +64,19 @@ class UpstreamPool:
             for upstream, api_key in pairs
         }
         self._upstreams = [upstream for upstream, _ in pairs]
+        self._plans = {}
 
     def plan(self, model: str, mode: Mode) -> list[Deployment]:
-        """The deployments to try for a key of this mode, best first."""
+        """The deployments to try for a key of this mode, best first. Not to be changed."""
         upstreams = self._sandbox if mode is Mode.TEST else self._upstreams
-        return plan(upstreams, model, self._resting, self._now_s())
+        if self._resting:
+            now_s = self._now_s()
+            self._resting = {number: until_s for number, until_s in self._resting.items() if until_s > now_s}
+            return plan(upstreams, model, self._resting, now_s)
+        known = self._plans.get((model, mode))
+        if known is None:
+            known = self._plans[model, mode] = plan(upstreams, model, {}, 0.0)
+        return known
 
     async def call(self, deployment: Deployment, body: bytes, request_id: str) -> Reply:
         """Send a Chat request to a deployment and wait for the head of its answer.
@@ -77,7 +86,9 @@ class UpstreamPool:
         """
         if deployment.upstream.id == SANDBOX_ID:
             return await answer_as_sandbox(body, request_id=request_id)
-        line = self._lines[deployment.upstream.id]
+        line = self._lines.get(deployment.upstream.id)
+        if line is None:
+            raise UnreachableError("removed", was_connected=False)
         return await self._client.post(line.chat_url, line.headers, body)
 
     def redaction(self, deployment: Deployment, our_model: str) -> Redaction:

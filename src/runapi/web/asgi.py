@@ -1,10 +1,10 @@
 """The ASGI side of one request: its head, its body, and the response being written."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from runapi.core import problems
+from runapi.flows.deadlines import Within
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -33,8 +33,8 @@ class Call:
         self._receive = receive
         self._send = send
 
-    async def read_body(self, most_bytes: int, timeout_s: float) -> bytes:
-        """Read the whole body.
+    async def read_body(self, most_bytes: int, deadline: Within) -> bytes:
+        """Read the whole body before the deadline.
 
         Raises:
             Problem: 408, 413, 415.
@@ -47,7 +47,7 @@ class Call:
         if int(length) > most_bytes:  # the edge has checked that it is a number
             raise problems.body_too_large(most_bytes)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with deadline:
                 return await self._read_pieces(most_bytes)
         except TimeoutError:
             raise problems.slow_body() from None

@@ -16,9 +16,9 @@ _ROLE = re.compile(rb'"role"\s*:\s*"assistant"\s*,?\s*')
 def as_written(text: bytes, key: bytes, value: object) -> bytes:
     """Find `"key": value` with the white space it is written with; b"" where it does not stand."""
     json_value = msgspec.json.encode(value)
-    compact = b'"%b":%b' % (key, json_value)
-    if compact in text:
-        return compact
+    for written in (b'"%b":%b' % (key, json_value), b'"%b": %b' % (key, json_value)):
+        if written in text:
+            return written
     match = re.search(rb'"%b"\s*:\s*%b' % (key, re.escape(json_value)), text)
     return match.group() if match else b""
 

@@ -268,7 +268,9 @@ class ChatStream:
         else:
             ours = self._head
             renames.append((as_written(event, b"id", theirs.id), b'"id":%b' % bytes(ours.id)))
-            renames.append((as_written(event, b"created", theirs.created), b'"created":%b' % bytes(ours.created)))
+            renames.append(
+                (as_written(event, b"created", theirs.created), b'"created":%b' % bytes(ours.created))
+            )
         return [(old, new) for old, new in renames if old and old != new]
 
     def _chunk(self, choices: list[dict[str, object]], usage: Raw) -> bytes:

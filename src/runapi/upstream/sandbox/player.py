@@ -1,0 +1,88 @@
+"""Play a plan in time, as the reply of an HTTP upstream is read."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+from runapi.upstream.sandbox import chat
+from runapi.upstream.sandbox.plans import Cut, Event, Headers, Pause, Plan, Send
+from runapi.wire import tokens
+
+_LARGE_BODY_BYTES = 32 * 1024
+_READS_A_TURN = 16
+
+
+class SandboxReply:
+    """A reply whose body is read piece by piece."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.status: int = plan.status
+        self.headers: Headers = plan.headers
+        self._events: Iterator[Event] = plan.events
+        self._is_closed = False
+        self._due_s: float | None = None  # when the pause that is being waited out ends
+        self._waiter: asyncio.Future[None] | None = None
+        self._reads = 0
+
+    async def read(self) -> bytes:
+        """Give the next bytes of the body; b"" at its end.
+
+        A cancelled read loses nothing: the next one waits out the rest of the pause.
+
+        Raises:
+            ConnectionResetError: a directive cuts the connection here, or `close` was called.
+        """
+        self._reads += 1
+        if self._reads % _READS_A_TURN == 0:
+            await asyncio.sleep(0)  # a long answer must not keep the loop to itself
+        while True:
+            if self._due_s is not None:
+                await self._wait(self._due_s)
+                self._due_s = None
+            if self._is_closed:
+                raise ConnectionResetError("the sandbox cut the connection, or it was closed here")
+            match next(self._events, None):
+                case Send(data):
+                    return data
+                case Pause(seconds):
+                    self._due_s = asyncio.get_running_loop().time() + seconds
+                case Cut():
+                    self.close()
+                case None:
+                    return b""
+
+    def close(self) -> None:
+        """End the reply at once; a waiting read raises ConnectionResetError."""
+        self._is_closed = True
+        self._due_s = None
+        self._events = iter(())
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self, due_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = waiter = loop.create_future()
+        timer = loop.call_at(due_s, _wake, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def answer(body: bytes, *, request_id: str) -> SandboxReply:
+    """Answer a Chat Completions request as OpenAI would; every refusal is a reply, too.
+
+    Args:
+        body: the request's JSON, or anything else.
+        request_id: sent back as x-request-id.
+    """
+    created = int(time.time())
+    if tokens.is_loaded() and len(body) <= _LARGE_BODY_BYTES:
+        return SandboxReply(chat.plan(body, request_id, created))
+    return SandboxReply(await asyncio.to_thread(chat.plan, body, request_id, created))
