@@ -46,6 +46,14 @@ def cpu_seconds(tree: Sequence[int]) -> float:
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in tree)
 
 
+def thread_seconds(pid: int) -> dict[int, float]:
+    """CPU seconds of each living thread, by thread id."""
+    return {
+        int(task.name): int((task / "schedstat").read_bytes().split()[0]) / 1e9
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    }
+
+
 def rss_bytes(tree: Sequence[int]) -> int:
     """Resident memory, summed; pages that two processes share count twice."""
     return sum(int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * PAGE_BYTES for pid in tree)

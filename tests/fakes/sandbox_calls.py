@@ -19,7 +19,7 @@ WEATHER = {
         },
     },
 }
-EXEC = {"type": "function", "function": {"name": "exec", "parameters": None}}
+EXEC = {"type": "function", "function": {"name": "exec"}}
 PATCH = {"type": "custom", "custom": {"name": "apply_patch", "format": {"type": "text"}}}
 TOOLS = [WEATHER, EXEC, PATCH]
 

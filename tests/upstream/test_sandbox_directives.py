@@ -74,6 +74,8 @@ def test_several_directives_work_together():
         "[[sandbox:reasoning 1.5]]",
         "[[sandbox:reply never closed",
         "[[sandbox:reply " + "x" * 200_001 + "]]",
+        '[[sandbox:reply "\\ud800"]]',
+        '[[sandbox:tool exec "\\ud800"]]',
         "[[sandbox:tool]]",
         "[[sandbox:tool exec",
         "[[sandbox:tool exec {]]",

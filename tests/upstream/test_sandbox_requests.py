@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fakes import specification
-from fakes.sandbox_calls import EXEC, TOOLS, ask, refusal, refusal_of, request
+from fakes.sandbox_calls import EXEC, TOOLS, ask, plan, refusal, refusal_of, request
 from runapi.upstream.sandbox import chat
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "exec", "arguments": "{}"}}
@@ -148,7 +148,7 @@ def test_conversations_that_agents_send_are_answered(messages):
 
 
 def test_unknown_parameters_and_nulls_are_let_pass():
-    optional = (
+    names = [
         "stream",
         "stop",
         "n",
@@ -158,8 +158,10 @@ def test_unknown_parameters_and_nulls_are_let_pass():
         "max_tokens",
         "logprobs",
         "temperature",
-    )
-    assert ask("hi", **dict.fromkeys(optional), foo=1, store=False, metadata={}, prompt_cache_key="k")
+        "reasoning_effort",
+    ]
+    assert plan("hi", **dict.fromkeys(names)).status == 200
+    assert ask("hi", foo=1, store=False, metadata={}, prompt_cache_key="k")
 
 
 def test_unknown_directive_is_refused_with_the_list_of_known_ones():
@@ -171,6 +173,10 @@ def test_unknown_directive_is_refused_with_the_list_of_known_ones():
 
 def test_answers_too_long_together_are_refused():
     assert refusal(f"[[sandbox:reply {'x ' * 90_000}]]", n=128)["param"] == "n"
+
+
+def test_log_probabilities_without_measure_are_refused():
+    assert refusal("[[sandbox:chunks 5000]]", logprobs=True, top_logprobs=20)["param"] == "logprobs"
 
 
 JSON = st.recursive(

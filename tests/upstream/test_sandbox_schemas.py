@@ -209,7 +209,20 @@ def test_text_for_a_pattern_keeps_to_its_length():
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(?=a)", "(", ")", "[", r"(a)\1", "*", "a{99999}", "(a{99}){999}", "(" * 90 + ")" * 90]
+    "pattern",
+    [
+        "(?=a)",
+        "(",
+        ")",
+        "[",
+        r"(a)\1",
+        r"\ud800",
+        r"[\udabc]",
+        "*",
+        "a{99999}",
+        "(a{99}){999}",
+        "(" * 90 + ")" * 90,
+    ],
 )
 def test_pattern_beyond_understanding_is_refused(pattern):
     with pytest.raises(UnknownPattern):

@@ -14,7 +14,7 @@ from runapi.wire.tokens import count_text, split_text
 
 REASONING_BY_EFFORT = {"minimal": 16, "low": 32, "medium": 64, "high": 128, "xhigh": 256, "max": 512}
 
-MOST_CHARACTERS = 4_000_000
+MOST_CHARACTERS = 1_000_000
 
 _TOKENS_A_PIECE = 3
 _QUOTE_CHARACTERS = 120

@@ -13,6 +13,7 @@ from runapi.upstream.sandbox.plans import Cut, Event, Pause, Plan, Send, directe
 from runapi.upstream.sandbox.turns import Answer, ToolCall, ToolKind
 from runapi.wire.tokens import split_text
 
+_MOST_LOGPROBS = 50_000
 _JSON = "application/json"
 _EVENTS = "text/event-stream; charset=utf-8"
 _DONE = b"data: [DONE]\n\n"
@@ -50,6 +51,7 @@ def plan(body: bytes, request_id: str, created: int) -> Plan:
         if directives.status is not None:
             return refuse(directed_problem(directives.status), request_id, directives.delay_s)
         answers = compose(request.turn)
+        _check_logprobs(request, answers)
     except DirectiveFault as fault:
         return refuse(invalid_value("messages", str(fault)), request_id)
     except Problem as problem:
@@ -60,6 +62,12 @@ def plan(body: bytes, request_id: str, created: int) -> Plan:
         {"content-type": _EVENTS if request.stream else _JSON, "x-request-id": request_id},
         events(request, answers, _envelope(request, request_id, created)),
     )
+
+
+def _check_logprobs(request: ChatRequest, answers: tuple[Answer, ...]) -> None:
+    each = 0 if request.top_logprobs is None else request.top_logprobs + 1
+    if each * sum(answer.output_tokens - answer.reasoning_tokens for answer in answers) > _MOST_LOGPROBS:
+        raise invalid_value("logprobs", f"the sandbox writes at most {_MOST_LOGPROBS} of them a request.")
 
 
 class _Envelope(msgspec.Struct, frozen=True):

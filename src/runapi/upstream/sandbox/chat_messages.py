@@ -125,9 +125,9 @@ def _check_message(message: object, param: str) -> Message:
         raise missing_parameter(f"{param}.role")
     if not isinstance(role, str) or role not in _ROLES:
         raise unsupported_value(f"{param}.role", role, _ROLES)
-    _check_content(message, param)
     for at, call in enumerate(_check_calls(message, param)):
         _check_call(call, f"{param}.tool_calls[{at}]")
+    _check_content(message, param)
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
         raise missing_parameter(f"{param}.tool_call_id")
     return message

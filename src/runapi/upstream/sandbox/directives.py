@@ -128,6 +128,8 @@ def _read_json(text: str, at: int) -> tuple[object, int]:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
         raise ValueError("the arguments are not JSON") from None
+    if isinstance(value, str):
+        _check_characters(value)
     if not isinstance(value, dict | str):
         reason = "the arguments must be a JSON object, or a JSON string that is sent as it is"
         raise ValueError(reason)  # noqa: TRY004 - the caller's mistake, told as every other one
@@ -159,7 +161,18 @@ def _read_quoted(text: str, at: int) -> tuple[str | None, int]:
     except ValueError:
         return None, at
     closing = _CLOSING.match(text, end)
-    return (value, closing.end()) if isinstance(value, str) and closing else (None, at)
+    if not isinstance(value, str) or closing is None:
+        return None, at
+    _check_characters(value)
+    return value, closing.end()
+
+
+def _check_characters(text: str) -> None:
+    """JSON can escape half a character (a lone surrogate), which no reply can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character") from None
 
 
 def _find_end(text: str, at: int) -> int:

@@ -9,6 +9,8 @@ import msgspec
 
 _MOST_CHARACTERS = 10_000
 _DEEPEST = 50
+_LONGEST_RANGE = 200
+_SURROGATES = range(0xD800, 0xE000)
 _ORDINARY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_ .@:/"
 _CLASSES = {
     "d": "1234567890",
@@ -141,9 +143,11 @@ class _Reader(msgspec.Struct):
             digits = self.pattern[self.at : self.at + _HEX_DIGITS[letter]]
             self.at += len(digits)
             try:
-                return chr(int(digits, 16))
+                character = chr(int(digits, 16))
+                character.encode()
             except ValueError:
                 raise UnknownPattern(f"\\{letter}{digits} is not a character") from None
+            return character
         if letter.isalnum():
             raise UnknownPattern(f"\\{letter} is not understood")
         return letter
@@ -174,7 +178,8 @@ class _Reader(msgspec.Struct):
             last = self._escape()
         if len(last) != 1 or last < first:
             raise UnknownPattern(f"{first}-{last} is not a range")
-        return "".join(map(chr, range(ord(first), min(ord(last), ord(first) + 200) + 1)))
+        codes = range(ord(first), min(ord(last), ord(first) + _LONGEST_RANGE) + 1)
+        return "".join(chr(code) for code in codes if code not in _SURROGATES)
 
     def _count(self) -> int:
         """Read a quantifier, if there is one; give how often the atom before it is written."""

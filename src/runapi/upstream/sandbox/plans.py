@@ -39,7 +39,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def refuse(problem: Problem, request_id: str, delay_s: float = 0.0) -> Plan:
     """Plan a reply that carries `problem` in OpenAI's shape."""
-    headers = {"content-type": "application/json", "x-request-id": request_id, **dict(problem.headers)}
+    headers = {"content-type": "application/json", "x-request-id": request_id}
     if problem.retry_after_s is not None:
         headers["retry-after"] = str(problem.retry_after_s)
     body = msgspec.json.encode(problem.body())
@@ -101,5 +101,4 @@ def directed_problem(asked: DirectedStatus) -> Problem:
         type=kind,
         code=code,
         retry_after_s=retry_after_s,
-        headers=(("x-runapi-sandbox", "status"),),
     )
