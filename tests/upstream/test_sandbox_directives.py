@@ -1,8 +1,15 @@
+import json
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes import specification
+from runapi.upstream.sandbox import chat
 from runapi.upstream.sandbox.directives import (
+    _FORMS,
     NONE,
     DirectedCall,
     DirectedStatus,
@@ -101,3 +108,21 @@ def test_any_text_is_read_or_refused(parts):
     except DirectiveFault:
         return
     assert (found == NONE) == ("[[sandbox:" not in text)
+
+
+def test_every_directive_is_in_the_guide_and_every_example_there_works():
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "sandbox.md").read_text(encoding="utf-8")
+    in_code = re.findall(r"^\| `(\[\[sandbox:.*?)` \|", guide, re.MULTILINE) + re.findall(
+        r"`(\[\[sandbox:[^`]*)`", guide
+    )
+    assert len(in_code) > 15
+    for example in in_code:
+        assert read_directives(example) != NONE
+    shell = re.findall(r"```bash\n(.*?)```", guide, re.DOTALL)
+    bodies = [json.loads(body) for block in shell for body in re.findall(r"-d '(.*?)'", block, re.DOTALL)]
+    assert len(bodies) == 3
+    for body in bodies:
+        specification.check_request(body)
+        assert chat.plan(json.dumps(body).encode(), "req_1", 1).status == 200
+    named = {name for example in in_code for name in re.findall(r"sandbox:([a-z_]+)", example)}
+    assert named == set(_FORMS)

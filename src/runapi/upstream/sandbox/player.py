@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 
+from runapi.upstream.client import BrokenReplyError
 from runapi.upstream.sandbox import chat
 from runapi.upstream.sandbox.plans import Cut, Event, Headers, Pause, Plan, Send
 from runapi.wire import tokens
@@ -12,8 +13,12 @@ _LARGE_BODY_BYTES = 32 * 1024
 _READS_A_TURN = 16
 
 
+class CutError(BrokenReplyError, ConnectionResetError):
+    """A directive cut the connection, or it was closed here: what `Reply` promises, and what a socket would raise."""
+
+
 class SandboxReply:
-    """A reply whose body is read piece by piece."""
+    """A `Reply` whose body is read piece by piece."""
 
     def __init__(self, plan: Plan) -> None:
         self.status: int = plan.status
@@ -30,7 +35,7 @@ class SandboxReply:
         A cancelled read loses nothing: the next one waits out the rest of the pause.
 
         Raises:
-            ConnectionResetError: a directive cuts the connection here, or `close` was called.
+            CutError: a directive cuts the connection here, or `close` was called.
         """
         self._reads += 1
         if self._reads % _READS_A_TURN == 0:
@@ -40,7 +45,7 @@ class SandboxReply:
                 await self._wait(self._due_s)
                 self._due_s = None
             if self._is_closed:
-                raise ConnectionResetError("the sandbox cut the connection, or it was closed here")
+                raise CutError("cut")
             match next(self._events, None):
                 case Send(data):
                     return data
@@ -52,7 +57,7 @@ class SandboxReply:
                     return b""
 
     def close(self) -> None:
-        """End the reply at once; a waiting read raises ConnectionResetError."""
+        """End the reply at once; a waiting read raises CutError."""
         self._is_closed = True
         self._due_s = None
         self._events = iter(())

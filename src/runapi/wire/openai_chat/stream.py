@@ -149,6 +149,8 @@ class ChatStream:
     def feed_end(self) -> bytes:
         """Take in the end of the upstream's body; a finish_reason must have come, `[DONE]` need not."""
         out = self._take(self._splitter.end())
+        if self.fault is StreamFault.UNREADABLE:
+            self.fault = StreamFault.TRUNCATED  # half an event is the mark of a cut
         if not self.ended and self.fault is None:
             self._end()
         return out
