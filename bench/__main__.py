@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -84,9 +85,9 @@ def measure(options: argparse.Namespace, targets: Sequence[Target]) -> bool:
         for target in measured:
             target.check()
     table, all_met = report.render(rounds)
-    print(
-        f"{machine()}; {options.rounds} rounds in {time.monotonic() - began:.0f} s, medians; ratios (min..max)"
-    )
+    plural = "s" if options.rounds > 1 else ""
+    took = f"{options.rounds} round{plural} in {time.monotonic() - began:.0f} s"
+    print(f"{machine()}; {took}: medians, and ratios with their lowest and highest")
     print(f"\n{table}")
     if options.json:
         found = {"machine": machine(), "rounds": msgspec.to_builtins(rounds)}
@@ -99,7 +100,8 @@ def profile(targets: Sequence[Target], folder: Path) -> None:
     try:
         for target in targets:
             target.start()
-        print(hotspots.show(targets[-1], folder))
+        for text in hotspots.show(targets[-1], folder):
+            print(text, flush=True)
     finally:
         for target in reversed(targets):
             target.stop()
@@ -120,6 +122,7 @@ def main() -> int:
     if "nginx" in options.only and not find_nginx():
         print(NGINX_MISSING, file=sys.stderr)
         options.only.remove("nginx")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, most), most))
     with tempfile.TemporaryDirectory(prefix="runapi-bench-") as name:

@@ -23,25 +23,24 @@ WARM_S = 2.0
 CLOCKED_S = 2.0
 SPARE_S = 5.0  # py-spy takes its time to begin
 SMALLEST_SHARE = 0.005
+MOST_SHARE = 0.85  # above it stands what called the server
 _SPY = str(Path(sys.executable).with_name("py-spy"))
 # py-spy wakes threads that wait and takes them for busy; a pool's thread that waits shows as this.
 _WAITING = "_worker (concurrent/futures/thread.py"
 _PLACE = re.compile(r"(?:.*/(?:site-packages|src|lib/python3\.\d+)/)?(.*?)(?::\d+)?\)$")
 
 
-def show(target: Target, folder: Path) -> str:
-    """Sample the target under 64 connections and under 200 streams; list functions by their own time, then by total."""
+def show(target: Target, folder: Path) -> Iterator[str]:
+    """Sample the target under three loads; list the threads, then functions by own time, then by total time."""
     seconds = SECONDS + WARM_S + CLOCKED_S + SPARE_S
-    requests = load_for(REQUESTS[1], target)
-    requests = msgspec.structs.replace(requests, requests=10_000_000, limit_s=seconds)
-    streams = load_for(STREAMS, target)
-    streams = msgspec.structs.replace(streams, warm_up=0, chunks=int(seconds * 1_000 / streams.interval_ms))
-    return "\n\n".join(
-        (
-            f"{target.name}: 64 connections, 2 KB requests\n{_sample(target, requests, folder / 'requests.raw')}",
-            f"{target.name}: 200 streams, a chunk each 10 ms\n{_sample(target, streams, folder / 'streams.raw')}",
-        )
-    )
+    for scenario in (*(scenario for scenario in REQUESTS if scenario.connections > 1), STREAMS):
+        load = load_for(scenario, target)
+        if scenario is STREAMS:
+            chunks = int(seconds * 1_000 / load.interval_ms)
+            load = msgspec.structs.replace(load, warm_up=0, chunks=chunks)
+        else:
+            load = msgspec.structs.replace(load, requests=10_000_000, limit_s=seconds)
+        yield f"{target.name}, {scenario.name}\n{_sample(target, load, folder / 'raw')}\n"
 
 
 def _sample(target: Target, load: Load, raw: Path) -> str:
@@ -103,7 +102,7 @@ def _functions(samples: str) -> Iterator[str]:
     total: Counter[str] = Counter()
     for line in samples.splitlines():
         stack, _, count = line.rpartition(" ")
-        frames = [_short(frame) for frame in stack.split(";") if frame]
+        frames = [_short(frame) for frame in stack.replace(f"{Path.cwd()}/", "").split(";") if frame]
         if not frames or frames[-1].startswith(_WAITING):
             continue
         own[frames[-1]] += int(count)
@@ -117,7 +116,8 @@ def _functions(samples: str) -> Iterator[str]:
 
 
 def _ranked(counts: Counter[str], whole: int) -> Iterator[str]:
-    for name, count in counts.most_common(TOP):
+    inside = [(name, count) for name, count in counts.most_common() if count < MOST_SHARE * whole]
+    for name, count in inside[:TOP]:
         yield f"    {count / whole:6.1%}  {name}"
 
 

@@ -77,7 +77,7 @@ def all_measures() -> dict[str, list[Measure]]:
             for scenario in REQUESTS
         ],
         "CPU seconds per 10,000 chunks": [
-            Measure(name="200 streams, 10 ms", read=_cpu_per_10000_chunks, digits=4, goal_ratio=1.25)
+            Measure(name=STREAMS.name, read=_cpu_per_10000_chunks, digits=4, goal_ratio=1.25)
         ],
         "Milliseconds (bare), added over bare (others)": latencies + firsts,
         "Memory and start": [

@@ -16,7 +16,7 @@ def render(rounds: Rounds) -> tuple[str, bool]:
     heads = "".join(f"{name:>{_CELL}}" for name in shown)
     lines.append(f"{'':{_NAME}}{heads}  {'gateway/floor':<{_RATIO}}{'gateway/nginx':<{_RATIO}}goal")
     for section, measures in all_measures().items():
-        lines += ["", section]
+        lines += ["", section if "bare" in rounds else section.partition(" (bare)")[0]]
         for measure in measures:
             lines.append(_line(measure, rounds, shown))
             if verdict(measure, rounds) is False:

@@ -41,7 +41,9 @@ REQUESTS = (
     Scenario(name="50 KB, 1 conn", connections=1, requests=1_000, warm_up=100, body_bytes=50_000),
     Scenario(name="50 KB, 64 conn", connections=64, requests=4_000, warm_up=5, body_bytes=50_000),
 )
-STREAMS = Scenario(name="streams", connections=200, requests=200, warm_up=1, chunks=150, interval_ms=10)
+STREAMS = Scenario(
+    name="200 streams, 10 ms", connections=200, requests=200, warm_up=1, chunks=150, interval_ms=10
+)
 FIRST_TOKEN = Scenario(name="first token", connections=1, requests=300, warm_up=30, chunks=3, interval_ms=1)
 LOADS = (*REQUESTS, STREAMS, FIRST_TOKEN)
 

@@ -110,7 +110,7 @@ async def open_app(settings: Settings) -> App:
         async def reload(change: Change) -> None:
             await app_holder[0].load(change)
 
-        desk = CommandDesk(database, office, probe, reload)
+        desk = CommandDesk(database, office, probe, reload, log.written)
         services = Services(
             relay=relay,
             keyring=keyring,
@@ -154,8 +154,10 @@ class AddressInUse(OSError):  # noqa: N818 - what is the case
     """Somebody else listens on our address."""
 
 
-def check_address(host: str, port: int) -> None:
+def check_address(host: str, port: int) -> str:
     """Make sure that nobody listens there: the edge shares ports, and would share one with a stranger.
+
+    Gives the IP address of `host`, for the edge takes no names.
 
     Raises:
         AddressInUse: naming the setting to change.
@@ -166,6 +168,7 @@ def check_address(host: str, port: int) -> None:
         try:
             trial.bind((host, port))
             trial.listen(1)
+            return str(trial.getsockname()[0])
         except OSError as error:
             raise AddressInUse(
                 f"Cannot listen on {host}:{port}: {error.strerror}. Stop what listens there, or set RUNAPI_PORT or "
@@ -174,12 +177,12 @@ def check_address(host: str, port: int) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    check_address(settings.host, settings.port)
+    address = check_address(settings.host, settings.port)
     app = await open_app(settings)
     try:
         server = Server(
             app.edge,
-            address=settings.host,
+            address=address,
             port=settings.port,
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,

@@ -66,7 +66,8 @@ class Settings(BaseSettings):
 
     max_body_bytes: Bytes = Field(default=32 * MIB, description="the largest request body")
     header_timeout_s: Seconds = Field(
-        default=10.0, description="time for a client to send the head of a request"
+        default=30.0,
+        description="time for a client to send the head of a request, and for an idle connection to send the next",
     )
     body_timeout_s: Seconds = Field(
         default=30.0, description="time for a client to send the body of a request"

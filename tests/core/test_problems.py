@@ -38,7 +38,7 @@ MEANT = {
     # A request that was too large by bytes: to shorten the history is what helps.
     "body_too_large": {"overflow"},
 }
-STATUSES = {400, 401, 404, 405, 408, 410, 413, 415, 429, 500, 502, 503, 504}
+STATUSES = {400, 401, 404, 405, 408, 410, 413, 414, 415, 429, 431, 500, 501, 502, 503, 504}
 
 
 def made(factory: Factory) -> list[Problem]:

@@ -7,6 +7,8 @@ they stand only where they are meant.
 
 import msgspec
 
+_CLOSE = (("connection", "close"),)  # where the next request would begin cannot be known for sure
+
 
 class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
     """One refusal or failure, raised by flows and rendered by the edge in the caller's dialect."""
@@ -112,17 +114,49 @@ def bad_host() -> Problem:
 def repeated_header(name: str) -> Problem:
     if name in ("authorization", "x-api-key"):
         return ambiguous_key()
-    return Problem(400, f"The {name} header stands more than once. Send exactly one.", code="repeated_header")
+    return Problem(
+        400,
+        f"The {name} header stands more than once. Send exactly one.",
+        code="repeated_header",
+        headers=_CLOSE,
+    )
 
 
 def headers_too_large(limit_bytes: int) -> Problem:
     return Problem(
-        431, f"The request's headers are too large: at most {limit_bytes} bytes.", code="headers_too_large"
+        431,
+        f"The request's headers are too large: at most {limit_bytes} bytes.",
+        code="headers_too_large",
+        headers=_CLOSE,
+    )
+
+
+def url_too_long(limit_bytes: int) -> Problem:
+    return Problem(
+        414,
+        f"The request's URL is too long: at most {limit_bytes} bytes. Send parameters in the body.",
+        code="url_too_long",
+        headers=_CLOSE,
     )
 
 
 def bad_length() -> Problem:
-    return Problem(400, "The Content-Length header is not a whole number.", code="invalid_content_length")
+    return Problem(
+        400,
+        "The Content-Length header is not a whole number.",
+        code="invalid_content_length",
+        headers=_CLOSE,
+    )
+
+
+def unknown_transfer_coding(coding: str) -> Problem:
+    return Problem(
+        501,
+        f"Transfer-Encoding {coding!r} is not accepted. Send the body with a Content-Length, or chunked.",
+        code="unsupported_transfer_coding",
+        should_retry=False,
+        headers=_CLOSE,
+    )
 
 
 # ---- the body --------------------------------------------------------------------------------------------
@@ -168,7 +202,21 @@ def wrong_content_type(got: str) -> Problem:
 
 
 def slow_body() -> Problem:
-    return Problem(408, "The request body did not arrive in time. Send it again.", code="request_timeout")
+    return Problem(
+        408,
+        "The request body did not arrive in time. Send it again.",
+        code="request_timeout",
+        headers=_CLOSE,
+    )
+
+
+def broken_body() -> Problem:
+    return Problem(
+        400,
+        "The request body ended too early, or its chunks are malformed. Send it again.",
+        code="broken_body",
+        headers=_CLOSE,
+    )
 
 
 def missing_parameter(param: str) -> Problem:

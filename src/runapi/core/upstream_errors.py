@@ -1,6 +1,9 @@
 """What an upstream's refusal means: for the client, for the next attempt and for that upstream."""
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 import msgspec
@@ -9,8 +12,14 @@ from runapi.core import problems
 from runapi.core.problems import Problem
 
 MOST_RETRY_AFTER_S = 60
+_RETRY_AFTER_S = 5  # where an upstream says nothing that can be read
 _MOST_MESSAGE = 2_000
+_MOST_WORD = 100
 _SECRET = re.compile(r"\b(?:sk|pk|rk|key|runapi)[-_][A-Za-z0-9_*-]{8,}")
+_MARKUP = re.compile(r"<\s*(?:!doctype|html|head|body|title|script)\b", re.IGNORECASE)
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)(?:\.\d+)?s)?(?:(\d+)(?:\.\d+)?ms)?")
+_SECOND = timedelta(seconds=1)
+_LIMITS = ("requests", "tokens")
 _ADDRESS = re.compile(r"https?://(?!platform\.openai\.com|help\.openai\.com)[^\s\"'<>)]+")
 
 
@@ -18,7 +27,8 @@ class Blame(StrEnum):
     """Whose fault a refusal is."""
 
     REQUEST = "request"  # the client's request: every upstream would say the same
-    ACCOUNT = "account"  # the operator's key, account or model name there
+    ACCOUNT = "account"  # the operator's key or account there
+    MODEL = "model"  # that account has no such model; its others may do
     LOAD = "load"  # its rate limit
     UPSTREAM = "upstream"  # its own
 
@@ -29,10 +39,6 @@ class Refusal(msgspec.Struct, frozen=True):
     blame: Blame
     problem: Problem
     rest_s: int = 0  # how long to leave that upstream alone
-
-    @property
-    def may_try_next(self) -> bool:
-        return self.blame is not Blame.REQUEST
 
 
 class _Error(msgspec.Struct):
@@ -63,31 +69,41 @@ class Redaction(msgspec.Struct, frozen=True):
             text = text.replace(self.host, "(host left out)")
         return text.replace(self.their_model, self.our_model)[:_MOST_MESSAGE]
 
+    def apply_to_word(self, word: str | None) -> str | None:
+        """Do the same to the name of a parameter or a kind of error."""
+        return None if word is None else self.apply(word)[:_MOST_WORD]
 
-def judge(status: int, body: bytes, retry_after: str | None, redaction: Redaction) -> Refusal:
-    """Understand an answer that is no success (reliability F-35 to F-43)."""
+
+def judge(status: int, body: bytes, wait_s: int, redaction: Redaction) -> Refusal:
+    """Understand an answer that is no success (reliability F-35 to F-43).
+
+    Args:
+        status: of the answer.
+        body: of the answer, whatever it is.
+        wait_s: how long it asks to be left alone, from `read_wait`.
+        redaction: what the client must not read.
+    """
     error = _read_error(body)
     code = str(error.code) if error.code is not None else None
     if status in (401, 402, 403) or "insufficient_quota" in (code, error.type):
         return Refusal(Blame.ACCOUNT, problems.upstream_refused_us(), rest_s=MOST_RETRY_AFTER_S)
     if status == 429:
-        wait_s = read_retry_after(retry_after)
         return Refusal(Blame.LOAD, problems.upstream_busy(wait_s), rest_s=wait_s)
     if status == 404:
-        return Refusal(Blame.ACCOUNT, problems.unknown_model(redaction.our_model))
+        return Refusal(Blame.MODEL, problems.unknown_model(redaction.our_model))
     if status in (400, 413, 415, 422):
         problem = Problem(
             status,
-            redaction.apply(error.message or "The service behind this model refused the request."),
-            type=error.type or "invalid_request_error",
-            param=error.param,
-            code=code,
+            redaction.apply(_plain(error.message) or "The service behind this model refused the request."),
+            type=redaction.apply_to_word(error.type) or "invalid_request_error",
+            param=redaction.apply_to_word(error.param),
+            code=redaction.apply_to_word(code),
         )
         return Refusal(Blame.REQUEST, problem)
     return Refusal(Blame.UPSTREAM, _own_fault(status))
 
 
-def repeat(status: int, body: bytes, retry_after: str | None) -> Refusal:
+def repeat(status: int, body: bytes, wait_s: int | None) -> Refusal:
     """Pass a refusal on as it is: the sandbox's, which the client asked for."""
     error = _read_error(body)
     problem = Problem(
@@ -96,7 +112,7 @@ def repeat(status: int, body: bytes, retry_after: str | None) -> Refusal:
         type=error.type or "invalid_request_error",
         param=error.param,
         code=str(error.code) if error.code is not None else None,
-        retry_after_s=read_retry_after(retry_after) if retry_after else None,
+        retry_after_s=wait_s,
     )
     return Refusal(Blame.REQUEST, problem)
 
@@ -115,13 +131,44 @@ def _own_fault(status: int) -> Problem:
             return problems.upstream_bad_reply()
 
 
-def read_retry_after(value: str | None) -> int:
-    """Whole seconds to wait, 1 to MOST_RETRY_AFTER_S; 5 where an upstream says nothing that can be read."""
+def read_wait(headers: Mapping[str, str], now: datetime) -> int:
+    """Whole seconds for which an upstream wants to be left alone, 1 to MOST_RETRY_AFTER_S (reliability F-41).
+
+    Read from Retry-After (seconds or a date), or else from the limits that OpenAI names beside it.
+    """
+    value = headers.get("retry-after", "")
     try:
-        seconds = int(value or "")
+        wait_s = int(value)
     except ValueError:
-        return 5
-    return min(max(seconds, 1), MOST_RETRY_AFTER_S)
+        wait_s = _until(value, now) or max(_reset_of(headers, limit) for limit in _LIMITS) or _RETRY_AFTER_S
+    return min(max(wait_s, 1), MOST_RETRY_AFTER_S)
+
+
+def _until(date: str, now: datetime) -> int:
+    """Seconds from `now` to an HTTP date; 0 where it is none."""
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return 0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(-((now - moment) // _SECOND), 1)
+
+
+def _reset_of(headers: Mapping[str, str], limit: str) -> int:
+    """Seconds until a limit that is used up is no more; 0 where it is not, or does not say."""
+    if headers.get(f"x-ratelimit-remaining-{limit}", "0") != "0":
+        return 0
+    match = _DURATION.fullmatch(headers.get(f"x-ratelimit-reset-{limit}", ""))
+    if match is None or not match.group():
+        return 0
+    hours, minutes, seconds, _ = (int(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + 1
+
+
+def _plain(message: str | None) -> str | None:
+    """A message that people may read: no page of a proxy's."""
+    return None if message is None or _MARKUP.search(message) else message
 
 
 def _read_error(body: bytes) -> _Error:

@@ -34,7 +34,7 @@ class Keyring:
         key = _bearer(authorization) if authorization is not None else None
         if x_api_key is not None:
             other = x_api_key.decode("latin-1").strip()
-            if key is not None and not hmac.compare_digest(key.encode(), other.encode()):
+            if key and not hmac.compare_digest(key.encode(), other.encode()):
                 raise problems.ambiguous_key()
             key = other
         if not key:
@@ -42,7 +42,7 @@ class Keyring:
         principal = self._principals.get(digest(key, self._pepper)) if is_well_formed(key) else None
         if principal is None:
             raise problems.invalid_key(redacted(key))
-        if authorization is not None and len(self._lately) < MOST_REMEMBERED:
+        if authorization is not None and x_api_key is None and len(self._lately) < MOST_REMEMBERED:
             self._lately[authorization] = principal
         return principal
 

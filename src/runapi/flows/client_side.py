@@ -1,6 +1,6 @@
 """What a flow needs of the connection to the client; the edge provides it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 Header = tuple[bytes, bytes]
@@ -9,11 +9,11 @@ Header = tuple[bytes, bytes]
 class ClientSide(Protocol):
     """The response being written. Writing to a client that has left does nothing."""
 
-    async def start(self, status: int, headers: Sequence[Header]) -> None:
+    def start(self, status: int, headers: Sequence[Header]) -> Awaitable[None]:
         """Send the status and headers; once."""
         ...
 
-    async def send(self, data: bytes, *, last: bool = False) -> None:
+    def send(self, data: bytes, *, last: bool = False) -> Awaitable[None]:
         """Send a piece of the body; waits while the client reads more slowly than we write."""
         ...
 

@@ -1,41 +1,49 @@
 """Deadlines by the second: one timer for all requests, where `asyncio.timeout` would take one for each.
 
-Measured (2 cores, uvloop): 0.6 microseconds instead of 3.6 for a block that ends in time, three times a request.
+Measured (2 cores, uvloop): 0.7 microseconds instead of 3.6 for a block that ends in time, four times a request.
 """
 
 import asyncio
 from types import TracebackType
+from typing import Protocol, Self
 
 TICK_S = 0.25
 
 
+class Expires(Protocol):
+    """What can come to its deadline."""
+
+    def expire(self) -> None: ...
+
+
 class Deadlines:
-    """All blocks under way that must end in time."""
+    """All that must end, or begin, in time. Made and used on one event loop."""
 
     def __init__(self) -> None:
-        self._blocks: dict[Within, float] = {}
+        self.loop = asyncio.get_running_loop()
+        self._ends_s: dict[Expires, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def within(self, seconds: float) -> "Within":
-        """`async with deadlines.within(5):` raises TimeoutError when the block takes longer, TICK_S late at most."""
+        """`with deadlines.within(5):` raises TimeoutError when the block takes longer, TICK_S late at most."""
         return Within(self, seconds)
 
-    def add(self, block: "Within", seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._blocks[block] = loop.time() + seconds
+    def set(self, which: Expires, seconds: float) -> None:
+        """Let it expire so many seconds from now, in the place of any time set before."""
+        self._ends_s[which] = self.loop.time() + seconds
         if self._timer is None:
-            self._timer = loop.call_later(TICK_S, self._tick)
+            self._timer = self.loop.call_later(TICK_S, self._tick)
 
-    def remove(self, block: "Within") -> None:
-        self._blocks.pop(block, None)
+    def remove(self, which: Expires) -> None:
+        """Forget it; it may have expired already."""
+        self._ends_s.pop(which, None)
 
     def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
-        for block in [block for block, end_s in self._blocks.items() if end_s <= now_s]:
-            del self._blocks[block]
-            block.expire()
-        self._timer = loop.call_later(TICK_S, self._tick) if self._blocks else None
+        now_s = self.loop.time()
+        for which in [which for which, end_s in self._ends_s.items() if end_s <= now_s]:
+            if self._ends_s.pop(which, None) is not None:
+                which.expire()
+        self._timer = self.loop.call_later(TICK_S, self._tick) if self._ends_s else None
 
 
 class Within:
@@ -50,19 +58,26 @@ class Within:
         self._cancelling = 0  # requests to cancel the task that were there before
         self._task: asyncio.Task[object] | None = None
 
+    def extend(self, seconds: float) -> None:
+        """Give the block so many seconds from now, whatever it had before."""
+        if not self._expired:
+            self._deadlines.set(self, seconds)
+
     def expire(self) -> None:
         self._expired = True
         if self._task is not None:
             self._task.cancel()
 
-    async def __aenter__(self) -> None:
-        self._task = task = asyncio.current_task()
+    def __enter__(self) -> Self:
+        deadlines = self._deadlines
+        self._task = task = asyncio.current_task(deadlines.loop)
         if task is None:
             raise RuntimeError("a deadline needs a task")
         self._cancelling = task.cancelling()
-        self._deadlines.add(self, self._seconds)
+        deadlines.set(self, self._seconds)
+        return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._deadlines.remove(self)

@@ -21,20 +21,34 @@ class UnknownCommand(CommandRefused):
     """There is no such command."""
 
 
+Written = Callable[[], Awaitable[None]]
+"""Awaited before a command reads: returns when the rows of all requests that have ended are in the database."""
+
+
 async def change_nothing(_change: Change) -> None:
     """For a desk without a server: nobody holds anything in memory."""
+
+
+async def nothing_waits() -> None:
+    """For a desk without a server: no request has a row still to be written."""
 
 
 class CommandDesk:
     """Where commands are handed in. Commands that change something are carried out one at a time."""
 
     def __init__(
-        self, database: Database, office: Office, probe: UpstreamProbe, changed: Changed = change_nothing
+        self,
+        database: Database,
+        office: Office,
+        probe: UpstreamProbe,
+        changed: Changed = change_nothing,
+        written: Written = nothing_waits,
     ) -> None:
         self._database = database
         self._office = office
         self._probe = probe
         self._changed = changed
+        self._written = written
         self._changing = asyncio.Lock()  # so that no older state is read into memory after a newer one
         self._running: set[asyncio.Task[bytes]] = set()
 
@@ -60,6 +74,7 @@ class CommandDesk:
 
     async def _carry_out(self, command: Command, asked: msgspec.Struct) -> bytes:
         if not command.changes:
+            await self._written()
             result = await self._commit(command, asked)
         else:
             async with self._changing:

@@ -21,9 +21,18 @@ async def estimate_usage(request: ChatRequest, text: str, text_length: int) -> U
 
 
 def _count(request: ChatRequest, text: str, text_length: int) -> Usage:
-    messages = msgspec.json.decode(request.fields["messages"])
-    tools = msgspec.json.decode(request.fields.get("tools", NULL))
     output = count_text(text)
     if text_length > len(text):
         output = -(-output * text_length // len(text))
-    return Usage(input=count_chat_input(messages, tools), output=output)
+    return Usage(input=_count_input(request), output=output)
+
+
+def _count_input(request: ChatRequest) -> int:
+    messages, tools = request.fields["messages"], request.fields.get("tools", NULL)
+    try:
+        return count_chat_input(msgspec.json.decode(messages), msgspec.json.decode(tools))
+    except (
+        msgspec.DecodeError,
+        RecursionError,
+    ):  # a number of 5,000 digits; the upstream took it all the same
+        return count_text(bytes(messages).decode()) + count_text(bytes(tools).decode())

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import assert_never
 
 from runapi.core import problems
 from runapi.core.catalog import Model
@@ -9,13 +12,15 @@ from runapi.core.keys import Principal
 from runapi.core.problems import Problem
 from runapi.core.records import RequestRecord
 from runapi.core.routing import Deployment
-from runapi.core.upstream_errors import Refusal, judge, repeat
+from runapi.core.upstream_errors import Blame, Refusal, judge, read_wait, repeat
 from runapi.flows.client_side import Header
 from runapi.flows.deadlines import Deadlines
 from runapi.upstream.client import BrokenReplyError, Reply, UnreachableError, read_whole
 from runapi.upstream.pool import SANDBOX_ID, UpstreamPool
 from runapi.wire.normalise import UpstreamRequest
 from runapi.wire.openai_chat.request import ChatRequest
+
+_MOST_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,22 @@ class Patience:
     drain_s: float
     drain_bytes: int
     most_drains: int
+
+    @property
+    def step_s(self) -> float:
+        """How often to look at the clock so that none of these is missed, whatever begins meanwhile."""
+        return min(
+            self.first_byte_s, self.idle_s, self.total_s, self.heartbeat_first_s, self.stalled_reader_s
+        )
+
+
+class Interrupt(StrEnum):
+    """Why a relay stopped itself."""
+
+    IDLE = "idle"  # the upstream was silent for too long
+    TOTAL = "total"  # the whole took too long
+    LEFT = "left"  # the client left, and nobody reads on for it
+    SHUTDOWN = "shutdown"  # the server stops and its patience is over
 
 
 class DrainSlots:
@@ -72,7 +93,7 @@ class Attempts:
         self._patience = patience
         self._deadlines = deadlines
         self._left = iter(pool.plan(exchange.model.id, exchange.principal.mode))
-        self._problem: Problem = problems.no_upstream(exchange.model.id)
+        self._problem: Problem | None = None
         self.deployment: Deployment | None = None
 
     async def open(self) -> Reply:
@@ -87,10 +108,10 @@ class Attempts:
             record.attempts += 1
             record.upstream, record.upstream_model = deployment.upstream.name, deployment.model
             try:
-                async with self._deadlines.within(self._patience.first_byte_s):
+                with self._deadlines.within(self._patience.first_byte_s):
                     reply = await self._call(deployment)
                     if reply.status == 200:
-                        record.upstream_request_id = reply.headers.get("x-request-id")
+                        record.upstream_request_id = _shown(reply.headers.get("x-request-id"))
                         return reply
                     refusal = await self._read_refusal(deployment, reply)
             except TimeoutError:
@@ -100,10 +121,30 @@ class Attempts:
             except BrokenReplyError:
                 self.fail(problems.upstream_bad_reply())
             else:
-                if not refusal.may_try_next:
-                    raise refusal.problem
+                self._take_refusal(deployment, refusal)
+        raise self._problem or self._nobody()
+
+    def _nobody(self) -> Problem:
+        model = self._exchange.model.id
+        wait_s = self._pool.cooling_s(model)
+        return problems.upstream_busy(wait_s) if wait_s else problems.no_upstream(model)
+
+    def _take_refusal(self, deployment: Deployment, refusal: Refusal) -> None:
+        match refusal.blame:
+            case Blame.REQUEST:
+                raise refusal.problem
+            case Blame.LOAD:
+                self._pool.note_limited(deployment, refusal.rest_s)
+                self._problem = refusal.problem
+            case Blame.MODEL:
+                if (
+                    self._problem is None
+                ):  # else some upstream has the model and failed: the client is told that
+                    self._problem = refusal.problem
+            case Blame.ACCOUNT | Blame.UPSTREAM:
                 self.fail(refusal.problem, refusal.rest_s)
-        raise self._problem
+            case _:
+                assert_never(refusal.blame)
 
     def fail(self, problem: Problem, rest_s: int = 0) -> None:
         """Note that the upstream being tried failed, and what to say should it have been the last."""
@@ -117,7 +158,7 @@ class Attempts:
             self._pool.note_success(self.deployment)
 
     async def _call(self, deployment: Deployment) -> Reply:
-        """Call once, and once more where a pooled connection turned out to be closed already (F-9)."""
+        """Call once, and once more on a new connection where a pooled one turned out to be closed already (F-9)."""
         exchange = self._exchange
         body = exchange.upstream_request.encode(deployment.model)
         try:
@@ -125,19 +166,17 @@ class Attempts:
         except UnreachableError as error:
             if not error.was_connected:
                 raise
-        return await self._pool.call(deployment, body, exchange.record.id)
+        return await self._pool.call(deployment, body, exchange.record.id, afresh=True)
 
     async def _read_refusal(self, deployment: Deployment, reply: Reply) -> Refusal:
-        retry_after = reply.headers.get("retry-after")
         try:
             body = await read_whole(reply)
         finally:
             reply.close()
+        wait_s = read_wait(reply.headers, datetime.now(UTC))
         if deployment.upstream.id == SANDBOX_ID:
-            return repeat(reply.status, body, retry_after)
-        return judge(
-            reply.status, body, retry_after, self._pool.redaction(deployment, self._exchange.model.id)
-        )
+            return repeat(reply.status, body, wait_s if "retry-after" in reply.headers else None)
+        return judge(reply.status, body, wait_s, self._pool.redaction(deployment, self._exchange.model.id))
 
 
 def reply_headers(exchange: Exchange, content_type: Header) -> list[Header]:
@@ -151,3 +190,10 @@ def reply_headers(exchange: Exchange, content_type: Header) -> list[Header]:
     if exchange.record.dropped:
         headers.append((b"x-runapi-dropped", ", ".join(exchange.record.dropped).encode()))
     return headers
+
+
+def _shown(upstream_request_id: str | None) -> str | None:
+    """An upstream's name for a request as a row can hold it; None where it is nothing to read."""
+    if upstream_request_id is None or not upstream_request_id.isascii():
+        return None
+    return upstream_request_id[:_MOST_ID]

@@ -17,7 +17,7 @@ def load_catalog(home: Path) -> Catalog:
     path = home / OWN_FILE
     try:
         text = path.read_text("utf-8-sig")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # no data folder is the store's to report
         return package_catalog()
     except OSError as fault:
         raise CatalogFault((f"{path}: cannot be read: {fault.strerror}",)) from None

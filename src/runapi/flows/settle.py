@@ -16,7 +16,7 @@ class Settlement:
 
     def __init__(self, log: RecordLog, record: RequestRecord, elapsed_us: Callable[[], int]) -> None:
         self._log = log
-        self._record = record
+        self.record = record
         self.elapsed_us = elapsed_us
         self.hold: Hold | None = None
         self.ended = False
@@ -44,7 +44,7 @@ class Settlement:
             outcome: how the request ended.
             error_code: why, when it did not end well.
         """
-        record = self._record
+        record = self.record
         if self.hold is None:
             raise RuntimeError("a request is admitted before it is settled")
         price = charge(self.hold.ours, usage, tier) if charged else FREE
@@ -60,7 +60,7 @@ class Settlement:
 
     def void(self, status: int, code: str | None, outcome: Outcome) -> None:
         """End a request of which nothing was delivered: no charge, and a row that says why."""
-        record = self._record
+        record = self.record
         if not self.ended:
             record.status, record.error_code, record.outcome = status, code, outcome
         self._end()
@@ -69,5 +69,5 @@ class Settlement:
         if self.ended:
             return
         self.ended = True
-        self._record.total_us = self.elapsed_us()
-        self._log.add(self._record)
+        self.record.total_us = self.elapsed_us()
+        self._log.add(self.record)

@@ -6,7 +6,6 @@ key's policy, and the request is metered either way.
 
 import asyncio
 import time
-from enum import StrEnum
 
 import structlog
 
@@ -18,7 +17,7 @@ from runapi.core.records import Outcome
 from runapi.core.usage import Usage, UsageSource
 from runapi.flows.client_side import ClientSide, Header
 from runapi.flows.estimate import estimate_usage
-from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Patience, reply_headers
+from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Interrupt, Patience, reply_headers
 from runapi.flows.settle import Settlement
 from runapi.upstream.client import BrokenReplyError, Reply
 from runapi.wire.openai_chat.stream import ChatStream, StreamFault, error_event
@@ -26,17 +25,9 @@ from runapi.wire.openai_chat.stream import ChatStream, StreamFault, error_event
 _EVENT_STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_CACHE: Header = (b"cache-control", b"no-cache")
 _NO_PROXY_BUFFER: Header = (b"x-accel-buffering", b"no")
+_LEAST_WAIT_S = 0.005
 _GOODBYE_S = 1.0  # for the last bytes of an upstream's body, so that its connection can be used again
 _log = structlog.get_logger("runapi.stream")
-
-
-class Interrupt(StrEnum):
-    """Why the relay stopped itself."""
-
-    IDLE = "idle"  # the upstream was silent for too long
-    TOTAL = "total"  # the whole took too long
-    LEFT = "left"  # the client left, and nobody reads on for it
-    SHUTDOWN = "shutdown"  # the server stops and its patience is over
 
 
 class _Stopped(Exception):  # noqa: N818 - a turn in the road, not an error
@@ -66,7 +57,9 @@ class StreamRelay:
         self._stream = ChatStream(model=exchange.model.id, wants_usage=exchange.request.wants_usage)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._began_s = self._heard_s = self._loop.time()
+        self._began_s = self._loop.time()
+        self._heard_s = self._began_s  # when the upstream was last heard of
+        self._spoke_s = self._began_s  # when the client last got something of the upstream's
         self._beat_s = 0.0  # when the last heartbeat began
         self._beating: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None  # who waits in a send, since _write_s
@@ -88,7 +81,7 @@ class StreamRelay:
             Problem: nothing has been sent to the client; tell it this.
         """
         watch = asyncio.create_task(self._watch_client())
-        self._timer = self._loop.call_later(self._patience.heartbeat_first_s, self._tick)
+        self._timer = self._loop.call_later(self._patience.step_s, self._tick)
         try:
             await self._relay()
         finally:
@@ -144,7 +137,7 @@ class StreamRelay:
                 if reply is not None and not self._stream.ended:
                     reply.close()
             self._attempts.fail(problem)
-            if self._stream.delivers or self._loop.time() - self._began_s >= self._patience.total_s:
+            if self._stream.delivers or self._left_s is not None or self._is_late():
                 raise problem
             self._stream.restart()
 
@@ -154,25 +147,29 @@ class StreamRelay:
         Raises:
             BrokenReplyError: it broke; its text is the code of the problem.
         """
-        headers = reply.headers
-        if (
-            not headers.get("content-type", "").startswith("text/event-stream")
-            or headers.get("content-encoding", "identity") != "identity"
-        ):
-            raise BrokenReplyError(StreamFault.UNREADABLE)
+        _check_head(reply)
         self._heard_s = self._loop.time()
         self._reading = True
         stream = self._stream
+        read, send, clock = reply.read, self._client.send, self._loop.time
         while True:
-            data = await reply.read()
-            self._heard_s = self._loop.time()
+            data = await read()
+            self._heard_s = clock()
             if self._record.first_byte_us is None:
                 self._record.first_byte_us = self._exchange.elapsed_us()
             out = stream.feed(data) if data else stream.feed_end()
             if stream.ended:
                 return out
-            if out and (stream.fault is None or stream.delivers):
-                await self._write(out)
+            if out:
+                if self._started and self._beating is None and self._left_s is None:
+                    self._writer, self._write_s, self._spoke_s = self._task, self._heard_s, self._heard_s
+                    try:  # as `_write` would, without its frame: this is done for every chunk
+                        await send(out)
+                    except asyncio.CancelledError:
+                        self._bear_stall(self._writer)
+                    self._writer = None
+                else:
+                    await self._write(out)
             if stream.fault is not None:
                 raise BrokenReplyError(stream.fault)
             if self._left_s is not None:
@@ -191,7 +188,7 @@ class StreamRelay:
         if reason is None or self._task is None:
             raise asyncio.CancelledError
         self._task.uncancel()
-        if reason is Interrupt.LEFT:
+        if reason is Interrupt.LEFT or self._is_abandoned():
             raise _Stopped
         if reason is Interrupt.SHUTDOWN:
             raise problems.shutting_down()
@@ -266,12 +263,15 @@ class StreamRelay:
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         """Send to the client, if it is still there; a reader that stalls counts as gone."""
         if self._beating is not None and self._beating is not asyncio.current_task():
-            await self._beating
-            self._beating = None
+            await self._finish_beat(self._beating)
         if self._left_s is not None:
             return
-        self._writer = writer = self._task if self._beating is None else self._beating
-        self._write_s = self._loop.time()
+        if self._beating is None:
+            self._writer = writer = self._task
+            self._write_s = self._spoke_s = self._loop.time()
+        else:
+            self._writer = writer = self._beating
+            self._write_s = self._loop.time()
         try:
             if not self._started:
                 self._started = True
@@ -279,13 +279,28 @@ class StreamRelay:
                 await self._client.start(200, [*headers, _NO_CACHE, _NO_PROXY_BUFFER])
             await self._client.send(data, last=last)
         except asyncio.CancelledError:
-            if not self._stalled or writer is None:
-                raise
-            writer.uncancel()
-            self._stalled = False
-            self._note_left()
+            self._bear_stall(writer)
         finally:
             self._writer = None
+
+    def _bear_stall(self, writer: asyncio.Task[None] | None) -> None:
+        """After a send was cancelled: the client counts as gone, if that was for its not reading.
+
+        Raises:
+            CancelledError: it was for something else.
+        """
+        self._writer = None
+        if not self._stalled or writer is None:
+            raise asyncio.CancelledError
+        writer.uncancel()
+        self._stalled = False
+        self._note_left()
+
+    async def _finish_beat(self, beating: asyncio.Task[None]) -> None:
+        """Wait for a heartbeat that is on its way; being cancelled meanwhile does not harm it."""
+        await asyncio.wait({beating})
+        self._beating = None
+        beating.result()
 
     async def _beat(self) -> None:
         await self._write(self._stream.heartbeat(f"chatcmpl-{self._record.id[4:]}", int(time.time())))
@@ -307,13 +322,21 @@ class StreamRelay:
         else:
             self.interrupt(Interrupt.LEFT)
 
+    def _is_abandoned(self) -> bool:
+        """The client has left, and nobody reads on for it."""
+        return self._left_s is not None and not self._draining
+
+    def _is_late(self) -> bool:
+        return self._loop.time() - self._began_s >= self._patience.total_s
+
     def _tick(self) -> None:
         """Look at the clock: beat, give up, or both; and come back when there may be something to do."""
         now_s = self._loop.time()
         if self._timer is not None:
             self._timer.cancel()
         due_s = self._mind_writer(now_s) if self._writer is not None else self._mind_upstream(now_s)
-        self._timer = self._loop.call_at(max(due_s, now_s + 0.005), self._tick)
+        due_s = min(due_s, now_s + self._patience.step_s)
+        self._timer = self._loop.call_at(max(due_s, now_s + _LEAST_WAIT_S), self._tick)
 
     def _mind_writer(self, now_s: float) -> float:
         deadline_s = self._write_s + self._patience.stalled_reader_s
@@ -324,9 +347,12 @@ class StreamRelay:
 
     def _mind_upstream(self, now_s: float) -> float:
         patience = self._patience
+        if self._over:
+            return now_s + patience.step_s
         deadlines = [(self._began_s + patience.total_s, Interrupt.TOTAL)]
-        if self._reading:
-            deadlines.append((self._heard_s + patience.idle_s, Interrupt.IDLE))
+        if self._reading:  # a model that thinks is silent before its first word, not inside its answer
+            silence_s = patience.idle_s if self._stream.delivers else patience.first_byte_s
+            deadlines.append((self._heard_s + silence_s, Interrupt.IDLE))
         if self._left_s is not None:
             deadlines.append((self._left_s + patience.drain_s, Interrupt.LEFT))
         due_s, reason = min(deadlines)
@@ -340,10 +366,9 @@ class StreamRelay:
     def _mind_silence(self, now_s: float) -> float:
         """Send a heartbeat when one is due; return when the next will be."""
         patience = self._patience
-        heard_since = self._heard_s >= self._beat_s
         beat_due_s = (
-            self._heard_s + patience.heartbeat_first_s
-            if heard_since
+            self._spoke_s + patience.heartbeat_first_s
+            if self._spoke_s >= self._beat_s
             else self._beat_s + patience.heartbeat_every_s
         )
         if now_s < beat_due_s:
@@ -351,6 +376,15 @@ class StreamRelay:
         self._beat_s = now_s
         self._beating = asyncio.create_task(self._beat())
         return now_s + patience.heartbeat_every_s
+
+
+def _check_head(reply: Reply) -> None:
+    headers = reply.headers
+    if (
+        not headers.get("content-type", "").lower().startswith("text/event-stream")
+        or headers.get("content-encoding", "identity") != "identity"
+    ):
+        raise BrokenReplyError(StreamFault.UNREADABLE)
 
 
 async def _say_goodbye(reply: Reply) -> None:

@@ -9,7 +9,7 @@ from runapi.store.database import Database
 from runapi.store.faults import StoreFault
 from runapi.store.requests import insert_each_record, insert_records
 
-FLUSH_EVERY_S = 0.05
+FLUSH_EVERY_S = 0.1
 MOST_PENDING = 200_000
 MOST_IN_BATCH = 5_000  # so that a long queue does not keep other calls from the writer thread
 RETRY_AFTER_S = 1.0

@@ -1,17 +1,21 @@
 """The HTTP client towards providers. The seam: whoever replaces aiohttp replaces this file alone."""
 
 import asyncio
+import functools
 import ssl
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError, RawResponseMessage
 from yarl import URL
 
 from runapi import __version__
 
 MOST_REPLY_BYTES = 16 * 1024 * 1024
 MOST_HEADER_BYTES = 64 * 1024
+MOST_INTERIM_REPLIES = 8
 _READ_BYTES = 64 * 1024
 
 
@@ -55,39 +59,98 @@ class UpstreamClient:
     """Pooled connections to every upstream. Cookies, redirects, proxies and compression are off."""
 
     def __init__(self, *, connect_timeout_s: float) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s),
-            auto_decompress=False,
-            trust_env=False,
-            read_bufsize=_READ_BYTES,
-            max_line_size=MOST_HEADER_BYTES,
-            max_field_size=MOST_HEADER_BYTES,
-            skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
-        )
+        self._pooled = _open_session(connect_timeout_s, is_pooled=True)
+        self._fresh = _open_session(connect_timeout_s, is_pooled=False)
 
-    async def post(self, url: URL, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def post(self, url: URL, headers: Mapping[str, str], body: bytes, *, afresh: bool = False) -> Reply:
         """Send one request and wait for the head of its answer; the caller sets the deadline.
+
+        Args:
+            url: where to.
+            headers: from `call_headers`.
+            body: JSON.
+            afresh: open a connection for this request alone.
 
         Raises:
             UnreachableError: no connection, or it closed before an answer began.
             BrokenReplyError: what came is not HTTP.
+            TimeoutError: no connection within the time for connecting.
         """
+        session = self._fresh if afresh else self._pooled
         try:
-            response = await self._session.post(url, data=body, headers=headers, allow_redirects=False)
-        except aiohttp.ServerDisconnectedError as error:
-            raise UnreachableError("disconnected", was_connected=True) from error
+            response = await session.post(url, data=body, headers=headers, allow_redirects=False)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise TimeoutError from error
         except (aiohttp.ClientConnectionError, ssl.SSLError, OSError) as error:
-            was_connected = isinstance(error, ConnectionResetError)
+            was_connected = not isinstance(error, aiohttp.ClientConnectorError)
             raise UnreachableError(type(error).__name__, was_connected=was_connected) from error
         except (aiohttp.ClientError, ValueError) as error:
             raise BrokenReplyError(type(error).__name__) from error
         return _HttpReply(response)
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._pooled.close()
+        await self._fresh.close()
         await asyncio.sleep(0)  # lets the transports say goodbye
+
+
+class _Protocol(ResponseHandler):
+    """aiohttp's, but for what an upstream could do to us with it.
+
+    Bytes that follow an answer are never taken for the answer to the next request: the connection is closed. Malformed
+    chunks and interim replies (103 and the like) without end keep nobody waiting.
+    """
+
+    _interim_replies = 0
+    _is_answered = False  # the head of the answer has been read; what comes now is its body, and nothing else
+
+    def set_response_params(self, **params: Any) -> None:
+        self._is_answered = False
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        ended = self._is_answered and (self._payload is None or self._payload.is_eof())
+        if not ended:
+            super().data_received(data)
+        if (ended and data) or (self._is_answered and self._buffer):
+            self._should_close = True
+            if self.transport is not None:
+                self.transport.close()
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        if isinstance(exc, HttpProcessingError) and self._payload is not None:
+            # Who reads the body is told by nobody else.
+            self._payload.set_exception(aiohttp.ClientPayloadError("malformed"))
+
+    async def read(self) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+        message, payload = await super().read()
+        self._interim_replies = self._interim_replies + 1 if message.code < 200 else 0
+        if self._interim_replies > MOST_INTERIM_REPLIES:
+            raise HttpProcessingError(message="too many interim replies")
+        self._is_answered = message.code >= 200
+        return message, payload
+
+
+def _open_session(connect_timeout_s: float, *, is_pooled: bool) -> aiohttp.ClientSession:
+    connector = (
+        aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30)
+        if is_pooled
+        else aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, force_close=True)
+    )
+    factory = functools.partial(_Protocol, loop=asyncio.get_running_loop())
+    connector._factory = factory  # type: ignore[assignment]  # noqa: SLF001 - there is no other way in
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s),
+        auto_decompress=False,
+        trust_env=False,
+        read_bufsize=_READ_BYTES,
+        max_line_size=MOST_HEADER_BYTES,
+        max_field_size=MOST_HEADER_BYTES,
+        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
+    )
 
 
 def call_headers(api_key: str) -> dict[str, str]:
@@ -102,36 +165,42 @@ def call_headers(api_key: str) -> dict[str, str]:
 
 
 class _HttpReply:
-    __slots__ = ("_response", "headers", "status")
+    __slots__ = ("_read", "_response", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._read = response.content.readany
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
     async def read(self) -> bytes:
         try:
-            return await self._response.content.readany()
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return await self._read()
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise BrokenReplyError(type(error).__name__) from error
 
     def close(self) -> None:
         self._response.close()
 
 
-async def read_whole(reply: Reply) -> bytes:
+async def read_whole(reply: Reply, heard: Callable[[], None] = lambda: None) -> bytes:
     """Read the body of a reply to its end and let its connection go back to the pool.
+
+    Args:
+        reply: its body has not been read.
+        heard: called after each piece that came.
 
     Raises:
         BrokenReplyError: it broke off, is longer than MOST_REPLY_BYTES, or is encoded though we asked for it plain.
     """
     if reply.headers.get("content-encoding", "identity") != "identity":
         raise BrokenReplyError("content-encoding")
-    pieces = [await reply.read()]
-    length = len(pieces[0])
-    while pieces[-1]:
-        pieces.append(await reply.read())
-        length += len(pieces[-1])
+    pieces: list[bytes] = []
+    length = 0
+    while piece := await reply.read():
+        heard()
+        pieces.append(piece)
+        length += len(piece)
         if length > MOST_REPLY_BYTES:
             raise BrokenReplyError("too long")
     return b"".join(pieces)

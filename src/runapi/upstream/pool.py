@@ -1,7 +1,12 @@
-"""The upstreams of this installation in memory: their keys, their names for models, and who rests."""
+"""The upstreams of this installation in memory: their keys, their names for models, and who is left alone.
 
+An upstream that keeps failing rests: others are tried before it, but where there is no other it is tried all the same.
+A model that is rate limited at an upstream cools there: it is not asked for until the time is up.
+"""
+
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 from yarl import URL
@@ -52,10 +57,11 @@ class UpstreamPool:
         ]
         self._plans: dict[tuple[str, Mode], list[Deployment]] = {}  # while nobody rests
         self._failures: dict[int, int] = {}
-        self._resting: dict[int, float] = {}
+        self._resting: dict[int, float] = {}  # upstream id -> until when
+        self._cooling: dict[tuple[int, str], float] = {}  # upstream id and its model -> until when
 
     def load(self, upstreams: Iterable[tuple[Upstream, str]]) -> None:
-        """Take these upstreams, each with its API key, in the place of those before."""
+        """Take these upstreams, each with its API key, in the place of those before; all begin with a clean record."""
         pairs = list(upstreams)
         self._lines = {
             upstream.id: Line(
@@ -64,32 +70,47 @@ class UpstreamPool:
             for upstream, api_key in pairs
         }
         self._upstreams = [upstream for upstream, _ in pairs]
-        self._plans = {}
+        self._plans, self._failures, self._resting, self._cooling = {}, {}, {}, {}
 
     def plan(self, model: str, mode: Mode) -> list[Deployment]:
         """The deployments to try for a key of this mode, best first. Not to be changed."""
         upstreams = self._sandbox if mode is Mode.TEST else self._upstreams
-        if self._resting:
+        if self._resting or self._cooling:
             now_s = self._now_s()
-            self._resting = {number: until_s for number, until_s in self._resting.items() if until_s > now_s}
-            return plan(upstreams, model, self._resting, now_s)
+            self._resting = {
+                upstream: until_s for upstream, until_s in self._resting.items() if until_s > now_s
+            }
+            self._cooling = {line: until_s for line, until_s in self._cooling.items() if until_s > now_s}
+            warm = [up for up in upstreams if (up.id, up.models.get(model, "")) not in self._cooling]
+            return plan(warm, model, self._resting, now_s)
         known = self._plans.get((model, mode))
         if known is None:
             known = self._plans[model, mode] = plan(upstreams, model, {}, 0.0)
         return known
 
-    async def call(self, deployment: Deployment, body: bytes, request_id: str) -> Reply:
+    def cooling_s(self, model: str) -> int:
+        """Whole seconds until the first upstream where this model is rate limited may be asked again; 0: nowhere."""
+        ends_s = [
+            self._cooling[up.id, up.models[model]]
+            for up in self._upstreams
+            if (up.id, up.models.get(model, "")) in self._cooling
+        ]
+        return max(math.ceil(min(ends_s) - self._now_s()), 1) if ends_s else 0
+
+    def call(
+        self, deployment: Deployment, body: bytes, request_id: str, *, afresh: bool = False
+    ) -> Awaitable[Reply]:
         """Send a Chat request to a deployment and wait for the head of its answer.
 
         Raises:
-            UnreachableError, BrokenReplyError: see UpstreamClient.post.
+            UnreachableError, BrokenReplyError, TimeoutError: see UpstreamClient.post.
         """
         if deployment.upstream.id == SANDBOX_ID:
-            return await answer_as_sandbox(body, request_id=request_id)
+            return answer_as_sandbox(body, request_id=request_id)
         line = self._lines.get(deployment.upstream.id)
         if line is None:
             raise UnreachableError("removed", was_connected=False)
-        return await self._client.post(line.chat_url, line.headers, body)
+        return self._client.post(line.chat_url, line.headers, body, afresh=afresh)
 
     def redaction(self, deployment: Deployment, our_model: str) -> Redaction:
         """What a client must not read in this deployment's error texts."""
@@ -99,8 +120,10 @@ class UpstreamPool:
         return Redaction(line.api_key, line.chat_url.host or "", deployment.model, our_model)
 
     def note_success(self, deployment: Deployment) -> None:
+        """Forget the failures of an upstream; if it rested, it is tried in its turn again."""
         if self._failures:
             self._failures.pop(deployment.upstream.id, None)
+            self._resting.pop(deployment.upstream.id, None)
 
     def note_failure(self, deployment: Deployment, rest_s: int = 0) -> None:
         """Count a failure; leave the upstream alone when it asked for that, or has failed too often in a row."""
@@ -113,3 +136,8 @@ class UpstreamPool:
             rest_s = max(rest_s, min(_REST_S * (failures // FAILURES_BEFORE_REST), _MOST_REST_S))
         if rest_s:
             self._resting[upstream_id] = self._now_s() + rest_s
+
+    def note_limited(self, deployment: Deployment, wait_s: int) -> None:
+        """Do not ask a deployment that is rate limited again before it said that it may be asked."""
+        if deployment.upstream.id != SANDBOX_ID:
+            self._cooling[deployment.upstream.id, deployment.model] = self._now_s() + wait_s

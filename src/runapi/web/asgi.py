@@ -1,6 +1,7 @@
 """The ASGI side of one request: its head, its body, and the response being written."""
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from io import BytesIO
 from typing import Any
 
 from runapi.core import problems
@@ -11,10 +12,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
-
-
-class ClientLeft(Exception):  # noqa: N818 - it happens every day
-    """The client closed its connection before its request was whole."""
 
 
 class Call:
@@ -37,8 +34,7 @@ class Call:
         """Read the whole body before the deadline.
 
         Raises:
-            Problem: 408, 413, 415.
-            ClientLeft: it will never be whole.
+            Problem: 400 where it will never be whole (also to a client that has left), 408, 413, 415.
         """
         encoding = self.headers.get(b"content-encoding", b"identity")
         if encoding.lower() != b"identity":
@@ -46,41 +42,45 @@ class Call:
         length = self.headers.get(b"content-length", b"0")
         if int(length) > most_bytes:  # the edge has checked that it is a number
             raise problems.body_too_large(most_bytes)
+        whole = (
+            BytesIO()
+        )  # as fast as a list to join, and a million tiny pieces take no more than their bytes
+        read_bytes = 0
         try:
-            async with deadline:
-                return await self._read_pieces(most_bytes)
+            with deadline:
+                more = True
+                while more:
+                    message = await self._receive()
+                    if message["type"] != "http.request":
+                        raise problems.broken_body()
+                    read_bytes += whole.write(message.get("body", b""))
+                    more = message.get("more_body", False)
+                    if read_bytes > most_bytes:
+                        raise problems.body_too_large(most_bytes)
         except TimeoutError:
             raise problems.slow_body() from None
+        return whole.getvalue()
 
-    async def _read_pieces(self, most_bytes: int) -> bytes:
-        message = await self._receive()
-        if message["type"] != "http.request":
-            raise ClientLeft
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if len(body) > most_bytes:
-                raise problems.body_too_large(most_bytes)
-            return body
-        pieces = bytearray(body)
-        while message.get("more_body"):
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise ClientLeft
-            pieces += message.get("body", b"")
-            if len(pieces) > most_bytes:
-                raise problems.body_too_large(most_bytes)
-        return bytes(pieces)
-
-    async def start(self, status: int, headers: Sequence[Header]) -> None:
+    def start(self, status: int, headers: Sequence[Header]) -> Awaitable[None]:
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        return self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def send(self, data: bytes, *, last: bool = False) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+    def send(self, data: bytes, *, last: bool = False) -> Awaitable[None]:
+        return self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
     async def wait_until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    async def respond_json(self, status: int, body: bytes, *more: Header) -> None:
+        """Send a whole response in JSON."""
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", self.request_id.encode()),
+            *more,
+        ]
+        await self.respond(status, headers, body)
 
     async def respond(self, status: int, headers: Sequence[Header], body: bytes) -> None:
         """Send a whole response; to a HEAD request its head alone."""

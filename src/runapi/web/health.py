@@ -3,17 +3,17 @@
 from runapi.web.asgi import Call
 from runapi.web.services import Services
 
-_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+_FRESH = (b"cache-control", b"no-store")
 
 
 async def live(_services: Services, call: Call, _principal: None) -> None:
     """Answer 200 for as long as the process answers anything."""
-    await call.respond(200, _HEADERS, b'{"status":"ok"}')
+    await call.respond_json(200, b'{"status":"ok"}', _FRESH)
 
 
 async def ready(services: Services, call: Call, _principal: None) -> None:
     """Answer 200 while new requests are served, 503 before and while the server stops."""
     if services.ready and not services.stopping:
-        await call.respond(200, _HEADERS, b'{"status":"ready"}')
+        await call.respond_json(200, b'{"status":"ready"}', _FRESH)
     else:
-        await call.respond(503, _HEADERS, b'{"status":"not ready"}')
+        await call.respond_json(503, b'{"status":"not ready"}', _FRESH)

@@ -51,14 +51,17 @@ def find_route(method: str, path: str) -> Route:
     """Find the row for a request; HEAD is served where GET is.
 
     Raises:
-        Problem: 404, with a hint where only /v1 is missing; 405.
+        Problem: 404, with a hint where only /v1 is missing; 405, but for the operator's URLs, which are not there
+            for who may not call them.
     """
     route = _EXACT.get(path) or _find_prefixed(path)
     if route is None:
         if _EXACT.get(f"/v1{path}") or _find_prefixed(f"/v1{path}"):
-            raise problems.missing_v1(method[:20], path)
+            raise problems.missing_v1(method[:20], path[:200])
         raise problems.unknown_url(method[:20], path[:200])
     if method != route.method and (method, route.method) != ("HEAD", "GET"):
+        if route.who is Who.OPERATOR:
+            raise problems.unknown_url(method[:20], path[:200])
         raise problems.wrong_method(method[:20], route.method)
     return route
 

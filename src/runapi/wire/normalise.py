@@ -70,7 +70,8 @@ def normalise(request: ChatRequest, model: Model, *, strict: bool = False) -> Up
     if strict and dropped:
         raise problems.unsupported_parameter(dropped[0], model.id)
     if request.stream:
-        _ask_for_usage(fields)
+        if not request.wants_usage:
+            _ask_for_usage(fields)
     else:
         fields.pop("stream_options", None)
     return UpstreamRequest(fields, tuple(dropped), effort)

@@ -7,10 +7,15 @@ text that somebody wrote: they can be found without parsing.
 import re
 
 import msgspec
+from msgspec import Raw
 
 _USAGE_NULL = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
-_USAGE_KEY = re.compile(rb'(,?)\s*"usage"\s*:\s*$')
-_ROLE = re.compile(rb'"role"\s*:\s*"assistant"\s*,?\s*')
+_USAGE_KEY = re.compile(rb'(?:,\s*)?"usage"\s*:\s*$')
+_LONGEST_KEY = 200  # bytes, with the white space around it
+_AFTER_VALUE = (b",", b"}", b" ", b"\n", b"\r", b"\t")
+_COMMA = ord(",")
+_ROLE = re.compile(rb',\s*"role"\s*:\s*"assistant"|"role"\s*:\s*"assistant"\s*(?:,\s*)?')
+_COST = b'"cost"'
 
 
 def as_written(text: bytes, key: bytes, value: object) -> bytes:
@@ -35,19 +40,39 @@ def without_role(text: bytes) -> bytes:
 
 
 def without_usage(text: bytes, raw_usage: bytes, *, leave_null: bool) -> bytes:
-    """Take out the usage object, or put null in its place."""
+    """Take out the usage, with one comma, or put null in its place."""
+    place = _find_usage(text, raw_usage)
+    if place is None:
+        return text
+    start, at = place
+    end = at + len(raw_usage)
+    if leave_null:
+        return b"%bnull%b" % (text[:at], text[end:])
+    behind = text[end:]
+    if text[start] != _COMMA:
+        behind = behind.lstrip().removeprefix(b",")
+    return text[:start] + behind
+
+
+def with_usage_value(text: bytes, raw_usage: bytes, new_usage: bytes) -> bytes:
+    """Put a new usage in the place of the one that is written as `raw_usage`."""
     at = text.rfind(raw_usage)
-    before, behind = text[:at], text[at + len(raw_usage) :]
-    key = _USAGE_KEY.search(before)
-    if leave_null or key is None or not key[1]:
-        return b"%bnull%b" % (before, behind)
-    return before[: key.start()] + behind
+    if text.endswith((b'"usage":', b'"usage": '), 0, at):  # nearly always so, and far cheaper to see
+        return b"%b%b%b" % (text[:at], new_usage, text[at + len(raw_usage) :])
+    place = _find_usage(text, raw_usage)
+    if place is None:
+        return text
+    return b"%b%b%b" % (text[: place[1]], new_usage, text[place[1] + len(raw_usage) :])
 
 
-def with_value(text: bytes, old_value: bytes, new_value: bytes) -> bytes:
-    """Put a new value in the place of the last one that is written as `old_value`."""
-    at = text.rfind(old_value)
-    return text[:at] + new_value + text[at + len(old_value) :]
+def _find_usage(text: bytes, raw_usage: bytes) -> tuple[int, int] | None:
+    """Find the last `"usage": raw_usage`: where it begins, with the comma before it, and where its value does."""
+    at = len(text)
+    while (at := text.rfind(raw_usage, 0, at)) >= 0:
+        key = _USAGE_KEY.search(text, max(0, at - _LONGEST_KEY), at)
+        if key is not None and text[at + len(raw_usage) : at + len(raw_usage) + 1] in _AFTER_VALUE:
+            return key.start(), at
+    return None
 
 
 def with_usage(text: bytes, raw_usage: bytes) -> bytes:
@@ -56,5 +81,9 @@ def with_usage(text: bytes, raw_usage: bytes) -> bytes:
 
 
 def with_cost(raw_usage: bytes, cost_usd: str) -> bytes:
-    """Add `cost`, a JSON number in USD, as the last field of a usage object that is not empty."""
+    """Add `cost`, a JSON number in USD, as the last field of a usage object; one of the upstream's makes way."""
+    if _COST in raw_usage:
+        fields = msgspec.json.decode(raw_usage, type=dict[str, Raw])
+        fields.pop("cost", None)
+        raw_usage = msgspec.json.encode(fields)
     return b'%b,"cost":%b}' % (raw_usage.rstrip()[:-1].rstrip(), cost_usd.encode())

@@ -33,24 +33,15 @@ async def list_models(services: Services, call: Call, _principal: Principal) -> 
     """List the models that are not retired."""
     today = datetime.now(UTC).date()
     models = [_describe(model) for model in services.catalog.models.values() if not model.is_retired(today)]
-    await _send_json(call, msgspec.json.encode(ModelList(data=models)))
+    await call.respond_json(200, msgspec.json.encode(ModelList(data=models)))
 
 
 async def retrieve_model(services: Services, call: Call, _principal: Principal) -> None:
     """Describe one model; 404 where there is none, 410 where it is retired."""
     model = services.relay.find_model(call.path.removeprefix(PREFIX))
-    await _send_json(call, msgspec.json.encode(_describe(model)))
+    await call.respond_json(200, msgspec.json.encode(_describe(model)))
 
 
 def _describe(model: Model) -> ModelObject:
     shutdown = model.shutdown_date.isoformat() if model.shutdown_date else None
     return ModelObject(id=model.id, created=model.created, owned_by=model.owned_by, shutdown_date=shutdown)
-
-
-async def _send_json(call: Call, body: bytes) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", call.request_id.encode()),
-    ]
-    await call.respond(200, headers, body)

@@ -11,5 +11,4 @@ async def perform_command(services: Services, call: Call, _principal: None) -> N
     """Carry out one command; the edge has checked the token."""
     body = await call.read_body(services.most_body_bytes, services.body_deadline())
     status, reply = await handle(services.desk, call.path.removeprefix(PREFIX), body)
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply))]
-    await call.respond(status, headers, reply)
+    await call.respond_json(status, reply)

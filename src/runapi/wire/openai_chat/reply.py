@@ -1,12 +1,14 @@
 """A whole Chat Completions reply: what it delivers and consumed, and its bytes for the client."""
 
+from collections.abc import Iterator
+
 import msgspec
 from msgspec import Raw
 
 from runapi.core.usage import Usage
 from runapi.wire.meter import read_chat_usage, write_chat_usage
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.splice import as_written, with_cost, with_value
+from runapi.wire.splice import as_written, with_cost, with_usage_value
 
 
 class BadReplyError(ValueError):
@@ -35,6 +37,7 @@ class _Reply(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Reply).decode
 _NOTHING = (b"null", b'""', b"[]")
+_WRITTEN = ("content", "refusal", "name", "arguments", "input")
 
 
 class ChatReply(msgspec.Struct, frozen=True):
@@ -54,18 +57,23 @@ class ChatReply(msgspec.Struct, frozen=True):
         """
         body = self.body
         if self.model is not None and self.model != model:
-            theirs = as_written(body, b"model", self.model)
-            body = body.replace(theirs, b'"model":' + msgspec.json.encode(model), 1) if theirs else body
+            body = _with_model(body, self.model, model)
         if self.usage is not None and self.raw_usage is not None:
-            return with_value(body, self.raw_usage, with_cost(self.raw_usage, cost_usd))
+            return with_usage_value(body, self.raw_usage, with_cost(self.raw_usage, cost_usd))
         fields = msgspec.json.decode(body, type=dict[str, Raw])
         fields["usage"] = Raw(with_cost(write_chat_usage(usage), cost_usd))
         return msgspec.json.encode(fields)
 
     def text(self) -> str:
-        """All that was written in the choices, for counting it here."""
-        reply = msgspec.json.decode(self.body)
-        return "".join(_texts(reply["choices"]))
+        """All that was written in the choices, for counting it here.
+
+        Raises:
+            BadReplyError: it holds what JSON allows and nobody can read, such as a number of 5,000 digits.
+        """
+        try:
+            return "".join(_texts(msgspec.json.decode(self.body)["choices"]))
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            raise BadReplyError from None
 
 
 def read_chat_reply(body: bytes) -> ChatReply:
@@ -96,17 +104,21 @@ def _delivers(message: _Message) -> bool:
     return any(bytes(part) not in _NOTHING for part in parts)
 
 
-def _texts(value: object) -> list[str]:
+def _with_model(body: bytes, theirs: str, ours: str) -> bytes:
+    written = as_written(body, b"model", theirs)
+    if written:
+        return body.replace(written, b'"model":%b' % msgspec.json.encode(ours), 1)
+    fields = msgspec.json.decode(body, type=dict[str, Raw])  # written with escapes that need not be there
+    return msgspec.json.encode(fields | {"model": Raw(msgspec.json.encode(ours))})
+
+
+def _texts(value: object) -> Iterator[str]:
     """Every string below `content`, `refusal`, `name`, `arguments` and `input` of a parsed reply."""
-    if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
-    if not isinstance(value, dict):
-        return []
-    found = []
-    for name, inner in value.items():
-        if isinstance(inner, str):
-            if name in ("content", "refusal", "name", "arguments", "input"):
-                found.append(inner)
-        else:
-            found.extend(_texts(inner))
-    return found
+    ahead = [value]
+    while ahead:
+        match ahead.pop():
+            case list(items):
+                ahead.extend(reversed(items))
+            case dict(fields):
+                yield from (fields[name] for name in _WRITTEN if isinstance(fields.get(name), str))
+                ahead.extend(inner for inner in fields.values() if not isinstance(inner, str))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Raw
@@ -81,8 +81,12 @@ _RANGES: dict[str, tuple[Callable[[Raw], float], float, float]] = {
 }
 
 
+_Role = Literal["developer", "system", "user", "assistant", "tool", "function"]
+_ROLES_SAID = f"Supported values are: {', '.join(map(repr, get_args(_Role)))}."
+
+
 class _Message(msgspec.Struct):
-    role: Literal["developer", "system", "user", "assistant", "tool", "function"]
+    role: _Role
     content: Raw = NULL
 
 
@@ -158,7 +162,8 @@ def read_integer(fields: Fields, name: str) -> int | None:
 
 def _read_fields(body: bytes) -> Fields:
     try:
-        body.decode()  # the skipped parts must be UTF-8 as well
+        if not body.isascii():
+            body.decode()  # the skipped parts must be UTF-8 as well
         return _decode_fields(body)
     except msgspec.ValidationError:
         first = body.lstrip()[:1]
@@ -221,7 +226,17 @@ def _decode_part(name: str, raw: Raw, decode: Callable[[Raw], T]) -> T:
         raise problems.bad_json() from None
 
 
-_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?$")
+_MOST_SHOWN = 40
+_WORDS = {
+    "array": "an array",
+    "bool": "a boolean",
+    "float": "a decimal",
+    "int": "an integer",
+    "object": "an object",
+    "str": "a string",
+}
+_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
+_UNKNOWN_WORD = re.compile(r"^Invalid enum value '(?P<word>.*)'$", re.DOTALL)
 _TYPE_FAULT = re.compile(r"^Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`$")
 _MISSING = re.compile(r"^Object missing required field `(?P<field>[^`]+)`$")
 
@@ -233,5 +248,11 @@ def _problem_of(name: str, fault: str) -> problems.Problem:
     if missing := _MISSING.match(what):
         return problems.missing_parameter(f"{param}.{missing['field']}")
     if wrong := _TYPE_FAULT.match(what):
-        return problems.invalid_type(param, f"a value of type {wrong['expected']}", wrong["got"])
-    return problems.invalid_value(param, f"{what.replace('`', '')}.")
+        return problems.invalid_type(param, _in_words(wrong["expected"]), _in_words(wrong["got"]))
+    if unknown := _UNKNOWN_WORD.match(what):
+        return problems.invalid_value(param, f"'{unknown['word'][:_MOST_SHOWN]}'. {_ROLES_SAID}")
+    return problems.invalid_value(param, f"{what.replace('`', '')[:_MOST_SHOWN]}.")
+
+
+def _in_words(types: str) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in types.split(" | "))

@@ -13,13 +13,22 @@ from msgspec import Raw
 from runapi.core.problems import Problem
 from runapi.core.usage import Usage
 from runapi.wire.meter import read_chat_usage, write_chat_usage
+from runapi.wire.openai_chat.chunk import (
+    Choice,
+    Chunk,
+    ChunkHead,
+    read_chunk,
+    read_head,
+    read_plain_text,
+    text_of,
+)
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.splice import (
     as_written,
     null_usage_as_written,
     with_cost,
     with_usage,
-    with_value,
+    with_usage_value,
     without_role,
     without_usage,
 )
@@ -39,47 +48,6 @@ class StreamFault(StrEnum):
     UNREADABLE = "upstream_bad_reply"  # an event that is no chunk, or too long
 
 
-class _Call(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None  # of a function
-    input: str | None = None  # of a custom tool
-
-
-class _ToolCall(msgspec.Struct):
-    function: _Call | None = None
-    custom: _Call | None = None
-
-
-class _Delta(msgspec.Struct):
-    role: str | None = None
-    content: str | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta = msgspec.field(default_factory=_Delta)
-    finish_reason: str | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    usage: Raw = NULL
-    error: Raw = NULL
-    service_tier: str | None = None
-
-
-class _ChunkHead(msgspec.Struct):
-    """As written: a head of another shape than we know is passed on, not refused."""
-
-    id: Raw = NULL
-    created: Raw = NULL
-    model: Raw = NULL
-
-
-_decode_chunk = msgspec.json.Decoder(_Chunk).decode
-_decode_head = msgspec.json.Decoder(_ChunkHead).decode
 _EMPTY_CHOICE: dict[str, object] = {"index": 0, "delta": {}, "finish_reason": None}
 
 
@@ -94,9 +62,12 @@ class ChatStream:
         "_finish",
         "_finished",
         "_head",
+        "_keeps_head",
+        "_marks",
         "_raw_usage",
         "_renames",
         "_role_sent",
+        "_seen",
         "_splitter",
         "_text_length",
         "_texts",
@@ -113,7 +84,7 @@ class ChatStream:
     def __init__(self, *, model: str, wants_usage: bool) -> None:
         self.model = model
         self._wants_usage = wants_usage
-        self._head: _ChunkHead | None = None  # what every chunk to this client begins with, once one was sent
+        self._head: ChunkHead | None = None  # what every chunk to this client begins with, once one was sent
         self._role_sent = False
         self.delivers = False  # some text, refusal or call went to the client: no other attempt can be made
         self._texts: list[str] = []
@@ -123,9 +94,14 @@ class ChatStream:
     def restart(self) -> None:
         """Begin again with another upstream; only before anything was delivered."""
         self._splitter = EventSplitter()
+        self._keeps_head = (
+            self._head is not None
+        )  # the client knows it from before this upstream's first chunk
         self._renames: list[tuple[bytes, bytes]] | None = None
+        self._marks: list[bytes] = []  # what a chunk must hold for `_renames` to fit it
         self._drops_roles = self._role_sent
-        self._finished = False
+        self._seen: set[int] = set()  # the choices that began
+        self._finished: set[int] = set()  # ... and those with a finish_reason
         self._finish: bytes | None = None  # the newest chunk with a finish_reason, held for its usage
         self._usage_chunk: bytes | None = None
         self._raw_usage: bytes | None = None
@@ -139,6 +115,8 @@ class ChatStream:
 
         After it `ended` says that the upstream has finished, `fault` that it broke; neither takes more.
         """
+        if plain := self._pass_plain(data):
+            return plain
         try:
             events = self._splitter.feed(data)
         except EventTooLongError:
@@ -152,13 +130,18 @@ class ChatStream:
         if self.fault is StreamFault.UNREADABLE:
             self.fault = StreamFault.TRUNCATED  # half an event is the mark of a cut
         if not self.ended and self.fault is None:
-            self._end()
+            self._end(is_whole=bool(self._finished) and self._seen <= self._finished)
         return out
 
     def heartbeat(self, id_if_first: str, now_s: int) -> bytes:
         """An empty chunk, which resets the idle timers of clients as no comment does (openclaw.md 0.5)."""
-        if self._head is None:
-            self._head = _ChunkHead(Raw(msgspec.json.encode(id_if_first)), Raw(b"%d" % now_s))
+        head = self._head or ChunkHead()
+        if not self._keeps_head:
+            self._head = ChunkHead(
+                head.id if len(bytes(head.id)) > len(b"null") else Raw(msgspec.json.encode(id_if_first)),
+                head.created if head.created != NULL else Raw(b"%d" % now_s),
+            )
+            self._keeps_head, self._renames = True, None
         return b"data: %b\n\n" % self._chunk([_EMPTY_CHOICE], NULL)
 
     def tail(self, cost_usd: str, counted: Usage) -> bytes:
@@ -171,9 +154,10 @@ class ChatStream:
         if last is None:  # something followed the finish_reason, which has gone out before it
             last = self._chunk([] if self._wants_usage else [_EMPTY_CHOICE], Raw(usage))
         elif not self._wants_usage:
-            last = with_usage(last, usage)
+            null = null_usage_as_written(last)
+            last = with_usage(last.replace(null, b"", 1) if null else last, usage)
         elif self._usage_chunk is not None and self._raw_usage is not None:
-            last = b"%b\n\ndata: %b" % (last, with_value(self._usage_chunk, self._raw_usage, usage))
+            last = b"%b\n\ndata: %b" % (last, with_usage_value(self._usage_chunk, self._raw_usage, usage))
         else:
             last = b"%b\n\ndata: %b" % (last, self._chunk([], Raw(usage)))
         return b"data: %b\n\n%b" % (last, DONE)
@@ -188,37 +172,68 @@ class ChatStream:
         """Characters of the delivered text, all of it."""
         return self._text_length
 
+    def _pass_plain(self, data: bytes) -> bytes | None:
+        """Pass on one whole event that only adds text, as most reads are; None: it takes the long way.
+
+        Whatever way a chunk takes, the client gets the same bytes.
+        """
+        if (
+            self._renames is None
+            or self._finish is not None
+            or not data.startswith(b"data: {")
+            or not data.endswith(b"}\n\n")
+            or data.count(b"\n") != 2
+            or b"\r" in data
+            or not data.isascii()
+            or self._splitter.held_bytes
+        ):
+            return None
+        text = read_plain_text(data[6:-2])
+        for mark in self._marks:
+            if mark not in data:
+                return None
+        if text is None:
+            return None
+        self.delivers = True
+        if self._text_length < MOST_TEXT_KEPT:
+            self._texts.append(text)
+        self._text_length += len(text)
+        for old, new in self._renames:
+            data = data.replace(old, new)
+        return data
+
     def _take(self, events: list[bytes]) -> bytes:
+        before = self._role_sent, self._head, self._keeps_head
         out = []
         for event in events:
             if self.ended or self.fault is not None:
                 break
             if event == b"[DONE]":
-                self._end()
-            elif chunk := self._take_chunk(event):
+                self._end(is_whole=bool(self._finished))
+            elif event and (chunk := self._take_chunk(event)):
                 out.append(b"data: %b\n\n" % chunk)
+        if self.fault is not None and not self.delivers:
+            self._role_sent, self._head, self._keeps_head = before  # what follows was never sent
+            return b""
         return b"".join(out)
 
-    def _end(self) -> None:
-        if self._finished:
+    def _end(self, *, is_whole: bool) -> None:
+        if is_whole:
             self.ended = True
         else:
             self.fault = StreamFault.TRUNCATED
 
     def _take_chunk(self, event: bytes) -> bytes | None:
         """Read one chunk; return what the client gets now, if anything."""
-        try:
-            chunk = _decode_chunk(event)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        read = read_chunk(event)
+        if read is None:
             self.fault = StreamFault.UNREADABLE
             return None
+        chunk, event = read
         if chunk.error != NULL:
             self.fault = StreamFault.ERROR
             return None
-        if self._renames is None:
-            self._renames = self._learn_renames(event)
-        for old, new in self._renames:
-            event = event.replace(old, new)
+        event = self._rename(event)
         if chunk.service_tier is not None:
             self.service_tier = chunk.service_tier
         if chunk.usage != NULL:
@@ -227,7 +242,7 @@ class ChatStream:
                 return None
         return self._place(event, chunk.choices or [])
 
-    def _take_usage(self, event: bytes, chunk: _Chunk) -> bytes:
+    def _take_usage(self, event: bytes, chunk: Chunk) -> bytes:
         """Keep the counts for the end: the last report holds, reports are never summed (reliability F-34)."""
         raw = bytes(chunk.usage)
         usage = read_chat_usage(raw)
@@ -236,48 +251,66 @@ class ChatStream:
             self._usage_chunk = None if chunk.choices else event
         return without_usage(event, raw, leave_null=self._wants_usage)
 
-    def _place(self, event: bytes, choices: list[_Choice]) -> bytes | None:
+    def _place(self, event: bytes, choices: list[Choice]) -> bytes | None:
         """Hold a chunk that finishes; pass on all others, behind a held one that was not the last after all."""
-        text = _text_of(choices)
+        text = text_of(choices)
         if text:
             self.delivers = True
             if self._text_length < MOST_TEXT_KEPT:
                 self._texts.append(text)
             self._text_length += len(text)
-        finishes = any(choice.finish_reason for choice in choices)
-        if any(choice.delta.role for choice in choices):
+        finishes = names_role = False
+        for choice in choices:
+            self._seen.add(choice.index)
+            if choice.finish_reason:
+                finishes = True
+                self._finished.add(choice.index)
+            if choice.delta.role:
+                names_role = True
+        if names_role:
             if self._drops_roles:  # the client has its role from an attempt before, and would append this one
                 event = without_role(event)
                 if not text and not finishes:
                     return None
             self._role_sent = True
         held, self._finish = self._finish, event if finishes else None
-        self._finished = self._finished or finishes
         if finishes:
             return held
         return event if held is None else b"%b\n\ndata: %b" % (held, event)
 
+    def _rename(self, event: bytes) -> bytes:
+        """Put our names in the place of the upstream's; every other byte stays."""
+        if self._renames is None or not all([mark in event for mark in self._marks]):  # noqa: C419 - a list is faster
+            self._renames = self._learn_renames(event)
+        for old, new in self._renames:
+            event = event.replace(old, new)
+        return event
+
     def _learn_renames(self, event: bytes) -> list[tuple[bytes, bytes]]:
-        """Work out, from its first chunk, which bytes of this upstream's chunks must change."""
-        theirs = _decode_head(event)
-        renames = [
-            (as_written(event, b"model", theirs.model), b'"model":%b' % msgspec.json.encode(self.model)),
-        ]
+        """Work out which bytes of this upstream's chunks must change; its chunks may begin in different ways."""
+        theirs = read_head(event)
+        model = as_written(event, b"model", theirs.model)
+        self._marks = [model]
+        renames = [(model, b'"model":%b' % msgspec.json.encode(self.model))]
         if not self._wants_usage:
             renames.append((null_usage_as_written(event), b""))
-        if self._head is None:
+        if self._head is None or not self._keeps_head:
             self._head = theirs
         else:
-            ours = self._head
-            renames.append((as_written(event, b"id", theirs.id), b'"id":%b' % bytes(ours.id)))
-            renames.append(
-                (as_written(event, b"created", theirs.created), b'"created":%b' % bytes(ours.created))
-            )
+            for key, value, ours in (
+                (b"id", theirs.id, self._head.id),
+                (b"created", theirs.created, self._head.created),
+            ):
+                written = as_written(event, key, value)
+                if written:
+                    behind = event[event.find(written) + len(written) :][:1]  # so that 17 is not found in 170
+                    self._marks.append(written + behind)
+                    renames.append((written + behind, b'"%b":%b%b' % (key, bytes(ours), behind)))
         return [(old, new) for old, new in renames if old and old != new]
 
     def _chunk(self, choices: list[dict[str, object]], usage: Raw) -> bytes:
         """A chunk of our own making, with the head of this stream."""
-        head = self._head or _ChunkHead()
+        head = self._head or ChunkHead()
         chunk: dict[str, object] = {
             "id": head.id,
             "object": "chat.completion.chunk",
@@ -293,20 +326,3 @@ class ChatStream:
 def error_event(problem: Problem) -> bytes:
     """The last event of a broken stream; the end marker never follows it."""
     return b"data: %b\n\n" % msgspec.json.encode(problem.body())
-
-
-def _text_of(choices: list[_Choice]) -> str:
-    """What a chunk adds to the answer: text, refusal, reasoning shown, names and arguments of calls."""
-    if len(choices) == 1:
-        delta = choices[0].delta
-        if delta.content and not delta.tool_calls:
-            return delta.content
-    parts: list[str | None] = []
-    for choice in choices:
-        delta = choice.delta
-        parts += (delta.content, delta.refusal, delta.reasoning_content)
-        for call in delta.tool_calls or ():
-            for written in (call.function, call.custom):
-                if written is not None:
-                    parts += (written.name, written.arguments, written.input)
-    return "".join(part for part in parts if part)

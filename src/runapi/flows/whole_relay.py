@@ -1,0 +1,151 @@
+"""One answer that is not streamed: read whole, settled, and sent in one piece."""
+
+import asyncio
+from functools import partial
+
+from runapi.core import problems
+from runapi.core.keys import DisconnectPolicy
+from runapi.core.money import usd
+from runapi.core.records import Outcome
+from runapi.core.usage import Usage, UsageSource
+from runapi.flows.client_side import ClientSide, Header
+from runapi.flows.deadlines import Deadlines, Within
+from runapi.flows.estimate import estimate_usage
+from runapi.flows.exchange import Attempts, Exchange, Interrupt, Patience, reply_headers
+from runapi.flows.settle import Settlement
+from runapi.upstream.client import BrokenReplyError, read_whole
+from runapi.wire.openai_chat.reply import BadReplyError, ChatReply, read_chat_reply
+
+_JSON: Header = (b"content-type", b"application/json")
+
+
+class WholeRelay:
+    """Passes one whole answer on. `run` is its whole life; it runs in the task that calls it."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        attempts: Attempts,
+        settlement: Settlement,
+        client: ClientSide,
+        *,
+        patience: Patience,
+        deadlines: Deadlines,
+    ) -> None:
+        self._exchange = exchange
+        self._attempts = attempts
+        self._settlement = settlement
+        self._client = client
+        self._patience = patience
+        self._deadlines = deadlines
+        self._task = asyncio.current_task(deadlines.loop)
+        self._interrupt: Interrupt | None = None
+        self._over = False  # the answer is there
+
+    async def run(self) -> None:
+        """Read the answer, settle it and send it.
+
+        Raises:
+            Problem: nothing has been sent to the client; tell it this.
+        """
+        # From the beginning: Granian says that a client has left to who waits for it just then, and to nobody later.
+        watch = asyncio.create_task(self._watch_client())
+        try:
+            with self._deadlines.within(self._patience.total_s):
+                reply, text = await self._read_reply()
+            await self._be_over()
+            await self._finish(reply, text)
+        except TimeoutError:
+            self._attempts.fail(problems.upstream_timeout())
+            raise problems.upstream_timeout() from None
+        except asyncio.CancelledError:
+            self._resume()
+        finally:
+            self._over = True
+            watch.cancel()
+
+    def interrupt(self, reason: Interrupt) -> None:
+        """Stop what the relay is waiting for."""
+        if not self._over and self._interrupt is None and self._task is not None:
+            self._interrupt = reason
+            self._task.cancel()
+
+    def _resume(self) -> None:
+        """After a cancellation: end the request, if it was our own doing.
+
+        Raises:
+            Problem: 503, where the server stops.
+            CancelledError: somebody else cancelled the task.
+        """
+        reason = self._interrupt
+        if reason is None or self._task is None:
+            raise asyncio.CancelledError
+        self._task.uncancel()
+        if reason is Interrupt.SHUTDOWN:
+            raise problems.shutting_down()
+        self._settlement.void(499, "client_left", Outcome.CANCELLED)
+
+    async def _be_over(self) -> None:
+        """From here on nothing interrupts; an interrupt that was under way already counts."""
+        self._over = True
+        if self._interrupt is not None:
+            await asyncio.sleep(0)
+
+    # ---- from the upstream -------------------------------------------------------------------------------
+
+    async def _read_reply(self) -> tuple[ChatReply, str]:
+        """Try upstreams until one gives a whole reply; its text is read where nobody else has counted it.
+
+        Raises:
+            Problem: the last one to be tried failed so.
+        """
+        while True:
+            reply = await self._attempts.open()
+            try:
+                with self._deadlines.within(self._patience.first_byte_s) as limit:
+                    body = await read_whole(reply, partial(self._hear, limit))
+                chat = read_chat_reply(body)
+                text = "" if chat.usage is not None else chat.text()
+            except TimeoutError:
+                self._attempts.fail(problems.upstream_timeout())
+            except (BrokenReplyError, BadReplyError):
+                self._attempts.fail(problems.upstream_bad_reply())
+            else:
+                self._attempts.succeed()
+                return chat, text
+            finally:
+                reply.close()
+
+    def _hear(self, limit: Within) -> None:
+        record = self._exchange.record
+        if record.first_byte_us is None:
+            record.first_byte_us = self._exchange.elapsed_us()
+        limit.extend(self._patience.idle_s)
+
+    # ---- to the client -----------------------------------------------------------------------------------
+
+    async def _finish(self, reply: ChatReply, text: str) -> None:
+        """Settle, then send."""
+        exchange = self._exchange
+        usage, source = await self._usage(reply, text)
+        charge = await self._settlement.settle(
+            self._attempts.deployment, usage, source, charged=reply.delivers, tier=reply.service_tier
+        )
+        body = reply.render(exchange.model.id, usd(charge.nano), usage)
+        headers = [*reply_headers(exchange, _JSON), (b"content-length", b"%d" % len(body))]
+        await self._client.start(200, headers)
+        await self._client.send(body, last=True)
+
+    async def _usage(self, reply: ChatReply, text: str) -> tuple[Usage, UsageSource]:
+        if reply.usage is not None:
+            return reply.usage, UsageSource.REPORTED
+        counted = await estimate_usage(self._exchange.request, text, len(text))
+        return counted, UsageSource.ESTIMATED
+
+    async def _watch_client(self) -> None:
+        await self._client.wait_until_gone()
+        if self._settlement.ended:
+            return
+        self._exchange.record.client_left = True
+        if self._exchange.principal.on_disconnect is DisconnectPolicy.CANCEL:
+            self.interrupt(Interrupt.LEFT)

@@ -1,0 +1,165 @@
+"""The URL table: who may call what, and what everything else is told."""
+
+import json
+
+import pytest
+
+from fakes import http, specification
+from fakes.server import Gateway
+from runapi.web.routes import ROUTES, Route, Who
+from web.exchange import BODY
+
+EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "get"]
+CUSTOMERS_WITHOUT_V1 = ["/chat/completions", "/models", "/models/gpt-5.5"]
+
+
+def path_of(route: Route) -> str:
+    """A path that the row takes."""
+    known = {"/v1/models/": "/v1/models/gpt-5.5", "/admin/v1/": "/admin/v1/accounts.list"}
+    return known[route.path] if route.path.endswith("/") else route.path
+
+
+def call(gateway: Gateway, method: str, path: str, credential: str | None = None) -> http.Response:
+    """Send one request of any method and read its answer, a HEAD's without a body."""
+    with http.Connection(gateway.url) as connection:
+        headers = {"connection": "close"} | ({"authorization": f"Bearer {credential}"} if credential else {})
+        connection.send_request(method, path, body=BODY if method == "POST" else b"", headers=headers)
+        head = connection.read_head()
+        return http.Response(head.status, head.fields, connection.read_to_end())
+
+
+def admin_token(gateway: Gateway) -> str:
+    return str(json.loads((gateway.home / "server.json").read_text())["token"])
+
+
+def error_of(response: http.Response) -> dict[str, str]:
+    specification.check_error(response.json)
+    return response.json["error"]  # type: ignore[index, no-any-return]
+
+
+# ---- who -------------------------------------------------------------------------------------------------
+
+
+def test_the_table_is_the_one_that_is_tested_here():
+    """Whoever adds a row decides who may call it, and says so here."""
+    assert {(route.method, route.path): route.who for route in ROUTES} == {
+        ("POST", "/v1/chat/completions"): Who.KEY,
+        ("GET", "/v1/models"): Who.KEY,
+        ("GET", "/v1/models/"): Who.KEY,
+        ("GET", "/healthz"): Who.ANYONE,
+        ("GET", "/readyz"): Who.ANYONE,
+        ("POST", "/admin/v1/"): Who.OPERATOR,
+    }
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_row_lets_in_whom_it_says_and_nobody_else(gateway: Gateway, route: Route):
+    path = path_of(route)
+    statuses = {
+        "nobody": call(gateway, route.method, path).status,
+        "a stranger": call(gateway, route.method, path, "sk-stranger").status,
+        "a customer": call(gateway, route.method, path, gateway.test_key).status,
+        "the operator": call(gateway, route.method, path, admin_token(gateway)).status,
+    }
+    match route.who:
+        case Who.ANYONE:
+            assert set(statuses.values()) == {200}
+        case Who.KEY:
+            assert statuses == {"nobody": 401, "a stranger": 401, "a customer": 200, "the operator": 401}
+        case Who.OPERATOR:
+            inside = statuses.pop("the operator")
+            assert inside == 400  # the body is no command's; who is inside is told so
+            assert set(statuses.values()) == {404}
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+@pytest.mark.parametrize(
+    "path", ["/admin/v1/accounts.list", "/admin/v1/nonesuch", "/admin/v1/", "/admin", "/admin/"]
+)
+def test_the_operators_urls_look_like_any_that_does_not_exist(gateway: Gateway, method: str, path: str):
+    for credential in (None, gateway.test_key, gateway.live_key()):
+        response = call(gateway, method, path, credential)
+        assert response.status == 404
+        assert "allow" not in response.headers
+        if method != "HEAD":
+            missing = error_of(call(gateway, method, "/nonesuch", credential))
+            assert error_of(response) == {**missing, "message": missing["message"].replace("/nonesuch", path)}
+
+
+# ---- what does not exist ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", CUSTOMERS_WITHOUT_V1)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_base_url_without_v1_is_told_to_add_it(gateway: Gateway, method: str, path: str):
+    for credential in (None, gateway.test_key):
+        response = call(gateway, method, path, credential)
+        assert (response.status, response.headers["content-type"]) == (404, "application/json")
+        message = error_of(response)["message"]
+        assert "base URL must end in /v1" in message
+        assert f"/v1{path}" in message
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "", "/v1", "/v1/", "/v1/nope", "/v1/models/", "/v1/chat/completions/", "/v1/chat"),
+        *("//v1/models", "/v1//models", "/v1/../v1/models", "/V1/models", "/v1/models;x", "/healthz/"),
+        *("/healthz%00", "/favicon.ico", "/.env", "/metrics", "/docs", "/openapi.json", "/v1/embeddings"),
+        "/a" * 2000,
+    ],
+)
+def test_unknown_url_is_a_short_404_in_json(gateway: Gateway, path: str):
+    for credential in (None, gateway.test_key):
+        response = call(gateway, "GET", path or "/", credential)
+        assert (response.status, response.headers["content-type"]) == (404, "application/json")
+        error = error_of(response)
+        assert error["code"] == "unknown_url"
+        assert len(error["message"]) < 300
+
+
+# ---- methods ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.who is not Who.OPERATOR], ids=lambda r: r.path
+)
+@pytest.mark.parametrize("method", EVERY_METHOD)
+def test_other_methods_are_405_and_told_the_right_one(gateway: Gateway, route: Route, method: str):
+    response = call(gateway, method, path_of(route), gateway.test_key)
+    if method == route.method or (method, route.method) == ("HEAD", "GET"):
+        assert response.status == 200
+        return
+    assert (response.status, response.headers["allow"]) == (405, route.method)
+    if method != "HEAD":
+        assert error_of(response)["code"] == "method_not_supported"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/models", "/v1/models/gpt-5.5", "/healthz", "/readyz", "/v1/models/nope", "/nope"]
+)
+def test_head_is_get_without_the_body(gateway: Gateway, path: str):
+    got, head = (call(gateway, method, path, gateway.test_key) for method in ("GET", "HEAD"))
+    varying = {"date", "x-request-id", "content-length"}
+    assert head.status == got.status
+    assert head.body == b""
+    assert {n: v for n, v in head.fields if n not in varying} == {
+        n: v for n, v in got.fields if n not in varying
+    }
+    if path != "/nope":  # whose body names the method
+        assert head.headers["content-length"] == got.headers["content-length"]
+
+
+# ---- health ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "status"), [("/healthz", "ok"), ("/readyz", "ready")])
+def test_health_needs_no_key_and_is_not_cached(gateway: Gateway, path: str, status: str):
+    response = call(gateway, "GET", path)
+    assert (response.status, response.json) == (200, {"status": status})
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_query_string_changes_nothing(gateway: Gateway):
+    assert call(gateway, "GET", "/v1/models?limit=1&x=%00#y", gateway.test_key).status == 200
