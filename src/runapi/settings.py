@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,18 @@ MIB = 1024 * KIB
 LONGEST_SHOWN = 60
 FOR_CLIENTS = frozenset({"RUNAPI_API_KEY", "RUNAPI_BASE_URL"})
 FOR_TESTS = "RUNAPI_TEST_"
+SHORTEST_SECRET_BYTES = 16
+STRIPE_KEYS = ("sk_live_", "rk_live_", "sk_test_", "rk_test_")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SECRETS = ("stripe_secret_key", "stripe_webhook_secret")
+WORDS = {
+    "host": "an address or a host name",
+    "stripe_secret_key": "a secret key of Stripe, sk_... or rk_...",
+    "stripe_webhook_secret": f"a secret of at least {SHORTEST_SECRET_BYTES} bytes",
+    "stripe_webhook_secret_before": f"a secret of at least {SHORTEST_SECRET_BYTES} bytes",
+    "stripe_api_base": "an https URL",
+}
+"""What settings may be that are neither numbers nor words of a list."""
 
 
 class LogLevel(StrEnum):
@@ -45,9 +58,31 @@ def _check_path(path: Path) -> Path:
     return path.expanduser()
 
 
+def _check_secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < SHORTEST_SECRET_BYTES:
+        raise ValueError("too short")
+    return secret
+
+
+def _check_stripe_key(key: SecretStr) -> SecretStr:
+    if not key.get_secret_value().startswith(STRIPE_KEYS) or not key.get_secret_value().isascii():
+        raise ValueError("not a secret key")
+    return _check_secret(key)
+
+
+def _check_api_base(url: str) -> str:
+    parts = urlsplit(url)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    if not is_safe or not parts.hostname or parts.path or parts.query or parts.fragment or "@" in url:
+        raise ValueError("not an https URL without a path")
+    return url
+
+
 Seconds = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=KIB, le=1024 * MIB)]
 Folder = Annotated[Path, AfterValidator(_check_path)]
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+StripeKey = Annotated[SecretStr, AfterValidator(_check_stripe_key)]
 
 
 class Settings(BaseSettings):
@@ -102,6 +137,25 @@ class Settings(BaseSettings):
         default=30.0, description="time for running requests to end at a stop"
     )
 
+    stripe_secret_key: StripeKey | None = Field(
+        default=None, description="takes payments by Stripe; with a test key they are play money"
+    )
+    stripe_webhook_secret: Secret | None = Field(
+        default=None, description="checks Stripe's webhooks; without it their URL does not exist"
+    )
+    stripe_webhook_secret_before: Secret | None = Field(
+        default=None, description="the webhook secret being replaced, which counts as well"
+    )
+    stripe_api_base: Annotated[str, AfterValidator(_check_api_base)] = Field(
+        default="https://api.stripe.com", description="where Stripe's API is"
+    )
+
+    @property
+    def webhook_secrets(self) -> tuple[bytes, ...]:
+        """The secrets in force, the new one first."""
+        both = (self.stripe_webhook_secret, self.stripe_webhook_secret_before)
+        return tuple(secret.get_secret_value().encode() for secret in both if secret is not None)
+
 
 def load_settings() -> Settings:
     """Read the settings from the environment.
@@ -129,7 +183,7 @@ def allowed(name: str) -> str:
         return ", ".join(LogLevel)
     least, most = _bound(field, "ge"), _bound(field, "le")
     if least is None or most is None:
-        return "an address or a host name" if name == "host" else "a path"
+        return WORDS.get(name, "a path")
     kind = "a whole number" if field.annotation is int else "a number"
     return f"{kind} from {least:g} to {most:.12g}"
 
@@ -161,5 +215,7 @@ def _describe(fault: ErrorDetails) -> str:
     name = str(fault["loc"][0]).lower()
     given = str(fault["input"])
     shown = given if len(given) <= LONGEST_SHOWN else given[:LONGEST_SHOWN] + "..."
+    if name.startswith(SECRETS):  # what was given is never shown
+        return f"  {variable(name)} cannot be used. Allowed: {allowed(name)}. Without it: nothing."
     default = Settings.model_fields[name].default
     return f"  {variable(name)} is {shown!r}. Allowed: {allowed(name)}. Without it: {default}."

@@ -19,8 +19,9 @@ from runapi.store.requests import insert_records
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operate" / "commands.md").read_text("utf-8")
 NOT_RUN_HERE = (
-    "runapi upstreams test ",
-)  # it calls OpenAI; tests/flows/test_try_upstream.py has the sentence
+    "runapi upstreams test ",  # it calls OpenAI; tests/flows/test_try_upstream.py has the sentence
+    "runapi receipts ",  # of a request that was served; tests/receipts/test_receipt_commands.py has the sentences
+)
 EVERYWHERE = {"--help", "--json"}
 
 
@@ -44,7 +45,7 @@ def section(title: str) -> str:
 
 
 def test_there_are_the_commands_that_the_page_is_about():
-    assert len(COMMANDS) == 14
+    assert len(COMMANDS) == 26
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -88,7 +89,10 @@ def plain(text: str) -> str:
     text = re.sub(r"(runapi_(?:live|test)_)[0-9A-Za-z]{36}", r"\1KEY", text)
     text = re.sub(r"(runapi_(?:live|test)_)[0-9A-Za-z]{4}\b", r"\1PREF", text)
     text = re.sub(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d", r"DAY\1TIME", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d\b", "DAY", text)
     text = re.sub(r"\.\d{6}Z", ".000000Z", text)
+    text = re.sub(r"\bRC-[0-9A-Z]{4}(-[0-9A-Z]{4}){5}\b", "CODE", text)
+    text = re.sub(r"\bRC-[0-9A-Z]{4}\b", "CODE-PREF", text)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 

@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from runapi.core import problems
+from runapi.core import limit_problems, problems
 from runapi.core.problems import Problem
+from runapi.core.windows import Span
 
 Factory = Callable[..., Problem]
 FACTORIES: dict[str, Factory] = {
     name: function
-    for name, function in inspect.getmembers(problems, inspect.isfunction)
-    if function.__module__ == problems.__name__ and not name.startswith("_")
+    for module in (problems, limit_problems)
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and not name.startswith("_")
 }
 
 # The words by which OpenClaw 2026.9.6 sorts an error, searched anywhere in its message. What is sorted wrongly locks a
@@ -37,13 +39,23 @@ MEANT = {
     "unknown_model": {"model"},
     # A request that was too large by bytes: to shorten the history is what helps.
     "body_too_large": {"overflow"},
+    "insufficient_credits": {"billing"},
+    "account_frozen": {"billing"},
+    "spend_limit_reached": {
+        "billing"
+    },  # "Daily ... Resets at": OpenClaw takes what comes back by itself for a rate limit
+    "spend_limit_held": {"rate limit"},
+    "too_many_per_minute": {"rate limit"},
+    "too_many_at_once": {"rate limit"},
+    "key_expired": {"auth"},
 }
-STATUSES = {400, 401, 404, 405, 408, 410, 413, 414, 415, 429, 431, 500, 501, 502, 503, 504}
+OF_THE_CALLERS_FUNDS = {"insufficient_credits", "account_frozen", "spend_limit_reached"}
+STATUSES = {400, 401, 402, 404, 405, 408, 410, 413, 414, 415, 429, 431, 500, 501, 502, 503, 504}
 
 
 def made(factory: Factory) -> list[Problem]:
     """The problem, with every optional argument given and, if there are any, with all of them left out."""
-    values: dict[object, object] = {str: "word", "str": "word", int: 500, "int": 500}
+    values: dict[object, object] = {str: "word", int: 500, int | None: 500, Span: Span.DAY}
     parameters = inspect.signature(factory).parameters.values()
     full = [
         "A sentence." if p.name == "explanation" else values.get(p.annotation, "word") for p in parameters
@@ -102,7 +114,8 @@ def test_trigger_words_stand_where_they_are_meant(name, expected):
 def test_caller_is_never_told_that_the_operators_account_is_at_fault(name):
     """402 and 403 lock the provider in OpenClaw for ten minutes, and 401 says that the caller's own key is wrong."""
     for problem in made(FACTORIES[name]):
-        assert problem.status not in (402, 403)
+        assert problem.status != 403
+        assert problem.status != 402 or name in OF_THE_CALLERS_FUNDS
         if name.startswith(("upstream", "no_upstream", "stream", "internal", "shutting")):
             assert problem.status >= 500 or name == "upstream_busy"
 
@@ -121,3 +134,21 @@ def test_missing_v1_says_which_address_was_meant():
 
 def test_wrong_method_names_the_right_ones():
     assert ("allow", "GET") in problems.wrong_method("PUT", "GET").headers
+
+
+def test_402_tells_what_is_needed_what_there_is_and_what_to_do_and_that_no_retry_helps():
+    problem = limit_problems.insufficient_credits(12_345_678, 4_000_000, "Ask your provider for credit.")
+    assert problem.message == (
+        "Insufficient credits: this request needs at least $0.012345678 and $0.004 is available. "
+        "Ask your provider for credit."
+    )
+    assert (problem.status, problem.type, problem.code) == (402, "insufficient_quota", "insufficient_credits")
+    assert problem.should_retry is False
+
+
+def test_spending_limit_that_resets_soon_may_be_waited_for():
+    soon = limit_problems.spend_limit_reached(Span.WEEK, 10**9, 1_795_392_000_000_000, 60)
+    assert (soon.status, soon.retry_after_s, soon.should_retry) == (429, 60, None)
+    assert (
+        limit_problems.spend_limit_reached(Span.WEEK, 10**9, 1_795_392_000_000_000, 61).should_retry is False
+    )

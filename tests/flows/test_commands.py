@@ -146,10 +146,12 @@ async def test_commands_at_the_same_time_do_not_lose_each_other(counter: Counter
     assert counter.changes == [Change.KEYS] * 20
 
 
-def test_every_command_that_changes_keys_or_upstreams_says_so():
+def test_every_command_that_changes_what_the_server_holds_says_so():
     assert {name for name, command in COMMANDS.items() if command.changes} == {
         "keys.create",
+        "keys.limit",
         "keys.revoke",
+        "prices.publish",
         "upstreams.add",
         "upstreams.remove",
     }

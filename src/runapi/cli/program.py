@@ -3,7 +3,18 @@
 import typer
 
 import runapi
-from runapi.cli import accounts, keys, models, requests, upstreams
+from runapi.cli import (
+    accounts,
+    codes,
+    key_limits,
+    keys,
+    manual_credit,
+    models,
+    prices,
+    receipts,
+    requests,
+    upstreams,
+)
 from runapi.cli.answer import AsJson, print_json
 from runapi.cli.serve import serve
 
@@ -20,6 +31,11 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(upstreams.app, name="upstreams")
 app.add_typer(requests.app, name="requests")
 app.add_typer(models.app, name="models")
+app.add_typer(prices.app, name="prices")
+app.add_typer(codes.app, name="codes")
+app.add_typer(receipts.app, name="receipts")
+accounts.app.command("credit")(manual_credit.credit)
+keys.app.command("limit")(key_limits.limit)
 
 
 @app.command()

@@ -8,13 +8,25 @@ from typing import Any
 
 import msgspec
 
-from runapi.flows import add_upstream, issue_key, open_account, show_models, show_requests
+from runapi.flows import (
+    add_upstream,
+    credit_account,
+    issue_key,
+    limit_key,
+    open_account,
+    publish_prices,
+    redeem,
+    show_models,
+    show_requests,
+    sign_receipt,
+)
 from runapi.flows.add_upstream import UpstreamProbe
 from runapi.flows.office import Change
 
 NOTHING: frozenset[Change] = frozenset()
 KEYS = frozenset({Change.KEYS})
 UPSTREAMS = frozenset({Change.UPSTREAMS})
+PRICES = frozenset({Change.PRICES})
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -31,9 +43,11 @@ ALL = (
     Command("accounts.create", open_account.CreateAccount, open_account.create_account),
     Command("accounts.list", open_account.ListAccounts, open_account.list_accounts),
     Command("accounts.show", open_account.ShowAccount, open_account.show_account),
+    Command("accounts.credit", credit_account.CreditAccount, credit_account.credit_account),
     Command("keys.create", issue_key.CreateKey, issue_key.create_key, KEYS),
     Command("keys.list", issue_key.ListKeys, issue_key.list_keys),
     Command("keys.revoke", issue_key.RevokeKey, issue_key.revoke_key, KEYS),
+    Command("keys.limit", limit_key.LimitKey, limit_key.limit_key, KEYS),
     Command("upstreams.add", add_upstream.AddUpstream, add_upstream.add_upstream, UPSTREAMS),
     Command("upstreams.list", add_upstream.ListUpstreams, add_upstream.list_upstreams),
     Command("upstreams.remove", add_upstream.NameUpstream, add_upstream.remove_upstream, UPSTREAMS),
@@ -46,5 +60,14 @@ ALL = (
     ),
     Command("requests.list", show_requests.ListRequests, show_requests.list_requests),
     Command("models.list", show_models.ListModels, show_models.list_models),
+    Command("prices.show", publish_prices.ShowPrices, publish_prices.show_prices),
+    Command("prices.diff", publish_prices.DiffPrices, publish_prices.diff_prices),
+    Command("prices.publish", publish_prices.PublishPrices, publish_prices.publish_prices, PRICES),
+    Command("codes.create", redeem.CreateCodes, redeem.create_codes),
+    Command("codes.list", redeem.ListCodes, redeem.list_codes),
+    Command("codes.revoke", redeem.RevokeCode, redeem.revoke_code),
+    Command("receipts.show", sign_receipt.ShowReceipt, sign_receipt.show_receipt),
+    Command("receipts.key", sign_receipt.ShowKey, sign_receipt.show_key),
+    Command("receipts.roots", sign_receipt.ListRoots, sign_receipt.list_roots),
 )
 COMMANDS = {command.name: command for command in ALL}

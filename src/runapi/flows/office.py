@@ -19,6 +19,7 @@ class Change(StrEnum):
 
     KEYS = "keys"
     UPSTREAMS = "upstreams"
+    PRICES = "prices"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,14 @@ from sqlalchemy.exc import IntegrityError
 
 from runapi.core.accounts import Account
 from runapi.store.faults import AlreadyExists, NotFound
+from runapi.store.ledger.customers import TEST_BALANCE_NANO, open_customer_accounts
 from runapi.store.schema import account
 
 
-def create_account(connection: Connection, name: str, now_us: int) -> Account:
-    """Open an account.
+def create_account(
+    connection: Connection, name: str, now_us: int, test_balance_nano: int = TEST_BALANCE_NANO
+) -> Account:
+    """Open an account, empty in live mode and with this much play money in test mode.
 
     Raises:
         AlreadyExists: the name is taken.
@@ -21,6 +24,7 @@ def create_account(connection: Connection, name: str, now_us: int) -> Account:
         number = connection.execute(row).scalar_one()
     except IntegrityError as fault:
         raise AlreadyExists(f"There is an account named {name!r} already. Choose another name.") from fault
+    open_customer_accounts(connection, number, now_us, test_balance_nano)
     return Account(number, name, now_us)
 
 

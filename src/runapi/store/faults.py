@@ -21,6 +21,14 @@ class StoreFailed(StoreFault):
     """The database could not be read or written: full disk, damaged file, lost permission."""
 
 
+class StoreBroken(StoreFailed):
+    """The disk failed or the file is damaged: nothing that is written from here on can be trusted."""
+
+
+class DatabaseUnusable(StoreFault):
+    """The database's URL is not one that RunAPI can use."""
+
+
 class SecretUnusable(StoreFault):
     """secret.key is missing, damaged, or belongs to another database."""
 
@@ -39,3 +47,15 @@ class NotFound(StoreFault):
 
 class Ambiguous(StoreFault):
     """More than one thing fits."""
+
+
+class LedgerUnavailable(StoreFault):
+    """The ledger could not be written: nothing was acknowledged, and what was asked may be asked again."""
+
+
+class LedgerDamaged(StoreFault):
+    """The books contradict themselves."""
+
+
+class LedgerFenced(StoreFault):
+    """Another process took over as this node; this one must stop."""

@@ -55,8 +55,8 @@ def list_keys(connection: Connection, account: str | None = None) -> list[Key]:
     return [_key(row) for row in connection.execute(query)]
 
 
-def revoke_key(connection: Connection, prefix_or_id: str, now_us: int) -> Key:
-    """End the key with this id, or the one whose visible prefix begins so; a revoked key stays as it is.
+def find_key(connection: Connection, prefix_or_id: str) -> Key:
+    """Give the key with this id, or the one whose visible prefix begins so.
 
     Keys in force come before revoked ones: a prefix that fits one of each means the former.
 
@@ -75,7 +75,17 @@ def revoke_key(connection: Connection, prefix_or_id: str, now_us: int) -> Key:
     if len(fitting) > 1:
         listed = ", ".join(f"{key.id} ({key.prefix}, {key.account})" for key in fitting)
         raise Ambiguous(f"{len(fitting)} keys begin with {prefix_or_id!r}. Give the id of one: {listed}.")
-    (key,) = fitting
+    return fitting[0]
+
+
+def revoke_key(connection: Connection, prefix_or_id: str, now_us: int) -> Key:
+    """End the key that `find_key` finds; a revoked key stays as it is.
+
+    Raises:
+        NotFound: nothing fits.
+        Ambiguous: several do.
+    """
+    key = find_key(connection, prefix_or_id)
     if key.revoked_us is None:
         connection.execute(update(api_key).where(api_key.c.id == key.id).values(revoked_us=now_us))
     return _key(connection.execute(_keys().where(api_key.c.id == key.id)).one())

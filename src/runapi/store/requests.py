@@ -1,31 +1,25 @@
 """The rows that requests leave behind: written in batches by `record_log`, read by the operator."""
 
+import sqlite3
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from runapi.core.keys import Mode
 from runapi.core.records import Outcome, RequestRecord
 from runapi.core.usage import Usage, UsageSource
 from runapi.store.accounts import require_account
+from runapi.store.driver import open_cursor
 from runapi.store.faults import NotFound
+from runapi.store.record_rows import record_statements
 from runapi.store.schema import request
 
 REFUSALS = (
-    *(DataError, IntegrityError, InterfaceError, ProgrammingError),  # the database's
+    *(sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError),
     *(ArithmeticError, AttributeError, TypeError, ValueError),  # the driver's, and ours
 )
-"""What blames a row, not the database."""
-
-Values = tuple[str | int | None, ...]
-
-BATCHES = (512, 64, 8, 1)
-"""Rows in one INSERT: few sizes, so that few statements are prepared; the largest stays below SQLite's 32,766 values."""
-
-_insert_sql_of: dict[tuple[str, int], str] = {}  # by dialect and rows
+"""What blames a row, not the database; PostgreSQL's driver has its own names for the first four."""
 
 
 def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> None:
@@ -33,23 +27,24 @@ def insert_records(connection: Connection, records: Sequence[RequestRecord]) -> 
 
     A record whose id is there already is left out, so that a batch can be tried again after a failed commit.
     """
-    written = 0
-    for rows in BATCHES:
-        while len(records) - written >= rows:
-            batch = records[written : written + rows]
-            connection.exec_driver_sql(_insert_sql(connection, rows), _flat(batch))
-            written += rows
+    cursor = open_cursor(connection)
+    for sql, values in record_statements(connection, records):
+        cursor.execute(sql, values)
 
 
 def insert_each_record(connection: Connection, records: Sequence[RequestRecord]) -> list[RequestRecord]:
     """Write the records one at a time; give those that the database refuses for what is in them."""
-    sql = _insert_sql(connection, 1)
+    driver = connection.dialect.loaded_dbapi
+    refusals = (
+        *REFUSALS,
+        *(driver.DataError, driver.IntegrityError, driver.InterfaceError, driver.ProgrammingError),
+    )
     refused = []
     for record in records:
         try:
             with connection.begin_nested():
-                connection.exec_driver_sql(sql, _values(record))
-        except REFUSALS:
+                insert_records(connection, [record])
+        except refusals:
             refused.append(record)
     return refused
 
@@ -74,59 +69,10 @@ def list_requests(
     return [_record(row) for row in connection.execute(query)]
 
 
-def _insert_sql(connection: Connection, rows: int) -> str:
-    """One statement for `rows` rows.
-
-    A statement per row would give the interpreter lock away and take it back for each of them, beside a busy event
-    loop: several times the cost of the insert itself.
-    """
-    dialect = connection.dialect
-    if (dialect.name, rows) not in _insert_sql_of:
-        one = str(insert(request).compile(dialect=dialect))
-        head, values = one.split(" VALUES ")
-        sql = f"{head} VALUES {', '.join([values] * rows)} ON CONFLICT (id) DO NOTHING"
-        _insert_sql_of[dialect.name, rows] = sql
-    return _insert_sql_of[dialect.name, rows]
-
-
-def _flat(records: Sequence[RequestRecord]) -> Values:
-    return tuple(chain.from_iterable(map(_values, records)))
-
-
-def _values(record: RequestRecord) -> Values:
-    """The values of a row, in the order of the table's columns."""
-    usage = record.usage
-    return (
-        record.id,
-        record.at_us,
-        record.account_id,
-        record.key_id,
-        record.mode.value,
-        record.endpoint,
-        record.model,
-        record.stream,
-        record.status,
-        record.outcome.value,
-        record.error_code,
-        record.client_left,
-        record.upstream,
-        record.upstream_model,
-        record.upstream_request_id,
-        record.attempts,
-        record.first_byte_us,
-        record.total_us,
-        usage.input,
-        usage.cached,
-        usage.cache_write,
-        usage.output,
-        usage.reasoning,
-        record.usage_source.value,
-        record.service_tier,
-        record.cost_pico,
-        record.cost_nano,
-        record.upstream_cost_nano,
-        ",".join(record.dropped),
-    )
+def find_request(connection: Connection, request_id: str) -> RequestRecord | None:
+    """Give the row of one request, or None."""
+    row = connection.execute(select(request).where(request.c.id == request_id)).one_or_none()
+    return None if row is None else _record(row)
 
 
 def _record(row: Row[Any]) -> RequestRecord:

@@ -15,6 +15,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -131,4 +133,109 @@ meta = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+# The ledger. Its rules stand in runapi.core.ledger; the CHECKs here hold even against a bug there.
+
+# The number is found by arithmetic (core.ledger.books), its lowest bit is the mode: 1 is test.
+ledger_account = Table(
+    "ledger_account",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("mode", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("account_id", Integer, ForeignKey("account.id")),  # a customer's; the house's have none
+    Column("posted", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("guarded", Boolean, nullable=False),
+    UniqueConstraint("account_id", "mode"),
+    _mode_check(),
+    CheckConstraint("(id & 1) = CASE mode WHEN 'test' THEN 1 ELSE 0 END", name="number"),
+    CheckConstraint("(account_id IS NULL) = (kind <> 'customer')", name="kind"),
+    CheckConstraint("held >= 0", name="held"),
+    CheckConstraint("NOT guarded OR posted - held >= 0", name="available"),
+)
+
+# Append-only: triggers refuse UPDATE and DELETE. Nothing is NULL, so that a row has exactly one form to be hashed.
+transfer = Table(
+    "transfer",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("tid", LargeBinary, nullable=False, unique=True),
+    Column("mode", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("debit", Integer, ForeignKey("ledger_account.id"), nullable=False),
+    Column("credit", Integer, ForeignKey("ledger_account.id"), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("price_version", BigInteger, nullable=False),
+    Column("cost_pico", BigInteger, nullable=False),
+    Column("usage", Text, nullable=False),
+    Column("usage_source", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("node", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    _mode_check(),
+    CheckConstraint("length(tid) = 16", name="tid"),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("cost_pico >= 0", name="cost"),
+    CheckConstraint("debit <> credit", name="sides"),
+    CheckConstraint(
+        "(debit & 1) = CASE mode WHEN 'test' THEN 1 ELSE 0 END AND (debit & 1) = (credit & 1)",
+        name="one_mode",
+    ),
+    CheckConstraint("length(hash) = 32", name="hash"),
+)
+IS_ENDING = "kind IN ('settle', 'void', 'expire')"
+Index(
+    "transfer_one_end",
+    transfer.c.request_id,
+    unique=True,
+    sqlite_where=text(IS_ENDING),
+    postgresql_where=text(IS_ENDING),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("ledger_account", Integer, ForeignKey("ledger_account.id"), nullable=False),
+    Column("account_id", Integer, nullable=False),
+    Column("key_id", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("price_version", BigInteger, nullable=False),
+    Column("node", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("progress_pico", BigInteger, nullable=False),
+    Column("usage", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("stream", Boolean, nullable=False),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("progress_pico >= 0", name="progress"),
+    sqlite_with_rowid=False,
+)
+
+# One row: which transfer is the last. Locking it is what makes writers of several nodes take turns.
+ledger_tail = Table(
+    "ledger_tail",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+    CheckConstraint("length(hash) = 32", name="hash"),
+)
+
+# A process that writes to the ledger. Its epoch grows with each start; a batch of an older one is refused.
+node = Table(
+    "node",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
+    Column("seen_us", BigInteger, nullable=False),
 )

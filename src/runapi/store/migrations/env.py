@@ -2,6 +2,8 @@
 
 from alembic import context
 
+import runapi.store.payment_schema
+import runapi.store.price_schema  # noqa: F401 - its tables belong to the metadata
 from runapi.store.schema import metadata
 
 context.configure(

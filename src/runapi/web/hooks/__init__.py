@@ -1,0 +1,1 @@
+"""Doors for other services, who prove by a signature who they are."""
