@@ -87,6 +87,11 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self.url(name)
 
+    def drop_database(self, url: str) -> None:
+        """Delete a database, whoever is connected to it; each takes 7 MB of the disk."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {urlsplit(url).path.lstrip('/')} WITH (FORCE)")
+
     def url(self, database: str) -> str:
         """The URL of a database, whether it exists or not."""
         return f"postgresql://runapi@/{database}?host={self.folder}"

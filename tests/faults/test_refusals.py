@@ -160,22 +160,24 @@ def test_rate_limit_is_told_with_our_own_time_and_kept_to(caller, first, stream,
         "error": {"message": "Slow down.", "type": "tokens", "param": None, "code": "rate_limit_exceeded"}
     }
     first.then(steps.json(said, 429, fields))
-    for _ in range(2):  # the second is told so without asking the upstream
+    lasts = waits[0] > 1  # longer than two requests take on the slowest machine
+    for _ in range(1 + lasts):  # the second is told so without asking the upstream
         got = ask(caller, stream=stream)
         assert (got.status, got.error["code"], got.error["type"]) == (429, "rate_limit_exceeded", "requests")
         assert waits[0] - 1 <= int(got.headers["retry-after"]) <= waits[1]
-    told, kept = caller.rows(2)
+    told, *kept = caller.rows(1 + lasts)
     has(told, **UNCHARGED, status=429, attempts=1)
-    has(kept, **UNCHARGED, status=429, attempts=0, upstream=None)
+    for row in kept:
+        has(row, **UNCHARGED, status=429, attempts=0, upstream=None)
     assert len(first.calls) == 1
 
 
 def test_rate_limit_holds_for_one_model_and_for_its_time(caller, first):
-    first.then(replies.error(429, "Slow down.", retry_after=1))
+    first.then(replies.error(429, "Slow down.", retry_after=3))
     assert ask(caller).status == 429
     assert ask(caller, MINI).text == "Hello."
     assert ask(caller).status == 429
-    time.sleep(1.05)
+    time.sleep(3.05)
     assert ask(caller).text == "Hello."
     caller.rows(4)
 

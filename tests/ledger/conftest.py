@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +7,6 @@ from fakes.postgres import Postgres
 from runapi.store.database import Database
 
 ENGINES = ("sqlite", "postgres")
-OpenDatabase = Callable[[], Database]
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +17,15 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=ENGINES)
-def engine_url(request: pytest.FixtureRequest) -> str | None:
+def engine_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """The URL of an empty database: each test runs on SQLite, which has none, and on PostgreSQL."""
-    return None if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    if request.param == "sqlite":
+        yield None
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.new_database()
+    yield url
+    server.drop_database(url)
 
 
 @pytest.fixture

@@ -1,13 +1,17 @@
 """The writer when the database fails: nothing is acknowledged, nothing stays held, and it goes on by itself."""
 
 import asyncio
+import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from fakes.lost_commit import LossyWire
+from fakes.needs import REPOSITORY
 from fakes.postgres import Postgres
 from ledger.filled import AT_US, hold, open_accounts, settle, topup
 from runapi.core.keys import Mode
@@ -16,8 +20,35 @@ from runapi.core.ledger.operations import AlreadyEnded, Held, UnknownHold, Void
 from runapi.store.database import Database
 from runapi.store.faults import LedgerUnavailable
 from runapi.store.ledger.customers import read_balance
+from runapi.store.ledger.recovery import recover
 from runapi.store.ledger.verify import verify
 from runapi.store.ledger.writer import LedgerWriter
+
+DISK_THAT_FAILS = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from ledger.filled import hold, open_accounts
+from runapi.store.database import Database
+from runapi.store.faults import LedgerUnavailable
+from runapi.store.ledger.writer import LedgerWriter
+
+async def main():
+    database = Database.open(Path(sys.argv[1]))
+    seat = open_accounts(database)
+    lost = []
+    writer = LedgerWriter(database, seat, lost.append)
+    print(type(await writer.submit(hold("r1"))).__name__)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # every write beyond fails, as on a broken disk
+    for request_id in ("r2", "r3"):
+        try:
+            print(await writer.submit(hold(request_id)))
+        except LedgerUnavailable as fault:
+            print(type(fault).__name__)
+    print([type(fault).__name__ for fault in lost])
+
+asyncio.run(main())
+"""
 
 
 async def balance(database: Database, account_id: int = 1) -> Balance | None:
@@ -133,3 +164,20 @@ async def test_commit_whose_reply_was_lost_leaves_nothing_held_and_is_not_done_t
         await writer.close()
         assert (await database.run(verify)).faults == ()
         await database.close()
+
+
+def test_disk_that_fails_ends_the_process_and_acknowledges_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DISK_THAT_FAILS, tmp_path / "home"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "tests")},
+    )
+    said = [line for line in done.stdout.splitlines() if "ledger_lost" not in line]
+    assert said == ["Held", "LedgerUnavailable", "LedgerUnavailable", "['StoreBroken']"], done.stderr
+    database = Database.open(tmp_path / "home")
+    assert recover(database, AT_US).voided == 1  # r1
+    assert database.run_now(verify).faults == ()
+    database.close_now()

@@ -69,7 +69,7 @@ def _show_prices(prices: list[PublishedPrice]) -> None:
             )
             for price in prices
         ),
-        "Nothing is published yet, and nothing is served: runapi prices publish",
+        "Nothing is published yet: runapi prices publish",
     )
 
 

@@ -11,6 +11,8 @@ HEAD = "0004"
 
 FOLDER = Path(__file__).parent
 
+_ONE_AT_A_TIME = 0x52554E415049  # the number of PostgreSQL's lock: any that nobody else takes
+
 
 def bring_to_head(connection: Connection) -> None:
     """Run the migrations that the database lacks, all in the caller's transaction.
@@ -19,6 +21,9 @@ def bring_to_head(connection: Connection) -> None:
         NewerDatabase: its version is not known here.
     """
     found = read_version(connection)
+    if found != HEAD and connection.dialect.name == "postgresql":  # another process may be at it
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ONE_AT_A_TIME})
+        found = read_version(connection)
     if found != HEAD:
         _upgrade(connection, found)
 
