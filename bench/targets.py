@@ -117,6 +117,7 @@ class Gateway(Target):
     def __init__(self, folder: Path, upstream_port: int) -> None:
         super().__init__(folder, upstream_port)
         self._run("accounts", "create", "bench", "--json")
+        self._run("accounts", "credit", "bench", "--usd", "1000000", "--json")
         created = self._run("keys", "create", "--account", "bench", "--mode", "live", "--json")
         self.key = json.loads(created)["key"]
         url = f"http://127.0.0.1:{upstream_port}/v1"

@@ -13,6 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runapi.core.money import NANO_PER_USD
+
 PREFIX = "RUNAPI_"
 KIB = 1024
 MIB = 1024 * KIB
@@ -22,9 +24,11 @@ FOR_TESTS = "RUNAPI_TEST_"
 SHORTEST_SECRET_BYTES = 16
 STRIPE_KEYS = ("sk_live_", "rk_live_", "sk_test_", "rk_test_")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-SECRETS = ("stripe_secret_key", "stripe_webhook_secret")
+SECRETS = ("stripe_secret_key", "stripe_webhook_secret", "database_url")
 WORDS = {
     "host": "an address or a host name",
+    "public_url": "an http or https URL without a query",
+    "database_url": "a URL such as postgresql://user:password@host/name",
     "stripe_secret_key": "a secret key of Stripe, sk_... or rk_...",
     "stripe_webhook_secret": f"a secret of at least {SHORTEST_SECRET_BYTES} bytes",
     "stripe_webhook_secret_before": f"a secret of at least {SHORTEST_SECRET_BYTES} bytes",
@@ -78,10 +82,25 @@ def _check_api_base(url: str) -> str:
     return url
 
 
+def _check_public_url(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("not a URL")
+    return url.rstrip("/").removesuffix("/v1")
+
+
+def _check_database_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
+        raise ValueError("not a PostgreSQL URL")
+    return url
+
+
 Seconds = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=KIB, le=1024 * MIB)]
 Folder = Annotated[Path, AfterValidator(_check_path)]
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 StripeKey = Annotated[SecretStr, AfterValidator(_check_stripe_key)]
 
 
@@ -97,6 +116,28 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, description="the port to listen on")
     log_level: LogLevel = Field(
         default=LogLevel.INFO, description="the least important lines that are logged"
+    )
+
+    public_url: Annotated[str, AfterValidator(_check_public_url)] = Field(
+        default="",
+        description="the URL under which customers reach this server; without it the address it listens on",
+    )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="proxies in front that add to X-Forwarded-For, for keys' allowed addresses",
+    )
+
+    database_url: DatabaseUrl | None = Field(
+        default=None,
+        description="a PostgreSQL database, postgresql://user:password@host/name, in place of SQLite",
+    )
+    test_balance_usd: int = Field(
+        default=1000,
+        ge=0,
+        le=1_000_000,
+        description="play money in US dollars that a new account begins with",
     )
 
     max_body_bytes: Bytes = Field(default=32 * MIB, description="the largest request body")
@@ -149,6 +190,16 @@ class Settings(BaseSettings):
     stripe_api_base: Annotated[str, AfterValidator(_check_api_base)] = Field(
         default="https://api.stripe.com", description="where Stripe's API is"
     )
+
+    @property
+    def database(self) -> str | None:
+        """The URL of the database, with its password; None for SQLite in the data folder."""
+        return None if self.database_url is None else self.database_url.get_secret_value()
+
+    @property
+    def test_balance_nano(self) -> int:
+        """The play money of a new account, in nano-dollars."""
+        return self.test_balance_usd * NANO_PER_USD
 
     @property
     def webhook_secrets(self) -> tuple[bytes, ...]:

@@ -162,9 +162,10 @@ class Gateway:
         return key
 
     def live_key(self) -> str:
-        """A live key of an account named `tester`, the same one at each call."""
+        """A live key of a rich account named `tester`, the same one at each call."""
         if self._live_key is None:
             self.cli("accounts", "create", "tester")
+            self.cli("accounts", "credit", "tester", "--usd", "1000000")
             self._live_key = self.new_key(account="tester", mode="live")
         return self._live_key
 

@@ -138,5 +138,7 @@ def test_server_that_was_killed_comes_back_with_its_rows_and_serves(start_gatewa
     got = caller.stream(HELLO)
     assert isinstance(got, Streamed)
     assert (got.text, got.done) == ("Hello.", True)
-    caller.row()
+    killed, after = caller.rows(2)
+    has(after, outcome="completed", status=200)
+    has(killed, outcome="failed", error_code="server_restarted", status=500, cost_nano="0")
     assert finished["id"] in {row["id"] for row in caller.command("requests.list")}

@@ -148,6 +148,7 @@ async def test_commands_at_the_same_time_do_not_lose_each_other(counter: Counter
 
 def test_every_command_that_changes_what_the_server_holds_says_so():
     assert {name for name, command in COMMANDS.items() if command.changes} == {
+        "accounts.credit",
         "keys.create",
         "keys.limit",
         "keys.revoke",

@@ -21,6 +21,8 @@ HEADERS = {
     "x-request-id",
     "x-should-retry",
     "x-runapi-dropped",
+    "x-runapi-request-id",
+    "x-runapi-cost",
     "openai-processing-ms",
     "openai-version",
     "retry-after",
@@ -202,6 +204,7 @@ class Caller:
             account = "caller"
             if not self._keys:
                 self.command("accounts.create", name=account)
+                self.command("accounts.credit", name=account, usd="1000000")
             made = self.command(
                 "keys.create",
                 account=account,

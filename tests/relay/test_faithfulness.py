@@ -374,6 +374,7 @@ def test_headers_are_openai_s_and_no_upstream_s(caller: Caller, upstream):  # F-
     got = caller.post(HELLO, valid=False)
     assert set(got.headers) - {"date", "server"} == {
         *("content-type", "content-length", "x-request-id", "openai-processing-ms", "openai-version"),
+        *("x-runapi-request-id", "x-runapi-cost"),
     }
     row = caller.row()
     has(row, id=got.id, upstream_request_id=replies.HEADERS["x-request-id"])

@@ -87,7 +87,9 @@ def ask(
 )
 def test_cost_is_the_price_list_s_and_kinds_of_tokens_are_disjoint(caller: Caller, upstream, stream, case):
     usage, tier, rates = case
-    told, row = ask(caller, upstream, answer(usage, stream=stream, tier=tier), stream=stream)
+    told, row = ask(
+        caller, upstream, answer(usage, stream=stream, tier=tier), stream=stream, service_tier=tier
+    )
     assert {name: told[name] for name in usage} == usage
     has(row, usage_source="reported", cost_nano=str(price(usage, rates)), service_tier=tier)
     kinds = row["usage"]
@@ -100,6 +102,14 @@ def test_cost_is_the_price_list_s_and_kinds_of_tokens_are_disjoint(caller: Calle
     assert kinds["output"] == usage["completion_tokens"] >= kinds["reasoning"]
     official = tuple(2 * rate for rate in rates)
     assert row["upstream_cost_nano"] == str(price(usage, official))
+
+
+@WAYS
+def test_priority_that_the_client_did_not_ask_for_is_charged_as_standard(caller: Caller, upstream, stream):
+    usage = replies.usage(19, 10)
+    _told, row = ask(caller, upstream, answer(usage, stream=stream, tier="priority"), stream=stream)
+    assert row["cost_nano"] == str(price(usage, STANDARD))
+    assert row["upstream_cost_nano"] == str(price(usage, tuple(2 * rate for rate in PRIORITY)))
 
 
 @WAYS

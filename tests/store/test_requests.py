@@ -32,6 +32,7 @@ FULL = RequestRecord(
     attempts=4,
     first_byte_us=5,
     total_us=6,
+    output_cap=15,
     usage=Usage(7, 8, 9, 10, 11),
     usage_source=UsageSource.ESTIMATED,
     service_tier="priority",

@@ -71,11 +71,11 @@ def _encode(parameters: Mapping[str, object]) -> bytes:
 def _ask_here(settings: Settings, command: str, body: bytes) -> bytes:
     """Open the data folder and carry out the command in this process."""
     is_new = not settings.home.exists()
-    database = Database.open(settings.home)
+    database = Database.open(settings.home, settings.database)
     try:
         if is_new:
             typer.echo(f"runapi: made the data folder {_shown(settings.home)}.", err=True)
-        office = open_office(Vault.unlock(database), load_catalog(settings.home))
+        office = open_office(Vault.unlock(database), load_catalog(settings.home), settings.test_balance_nano)
         return asyncio.run(CommandDesk(database, office, _probe).perform(command, body))
     except CommandRefused as refusal:
         raise CommandFailed(str(refusal)) from None

@@ -138,6 +138,17 @@ def max_cost_too_low(max_cost_nano: int, needed_nano: int) -> Problem:
     )
 
 
+def ledger_unavailable() -> Problem:
+    """Refuse while nothing can be set aside or charged durably."""
+    return Problem(
+        503,
+        "The accounts cannot be written at the moment. Nothing was charged; try again in a few seconds.",
+        type="service_unavailable_error",
+        code="ledger_unavailable",
+        retry_after_s=5,
+    )
+
+
 def _minute(at_us: int) -> str:
     """A UTC time as people and programs read it: 2026-11-23T00:00:00Z."""
     return (_EPOCH + timedelta(seconds=at_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -38,6 +38,7 @@ class RequestRecord(msgspec.Struct, kw_only=True):
     attempts: int = 0
     first_byte_us: int | None = None
     total_us: int = 0
+    output_cap: int | None = None  # the most output tokens a choice that its hold pays for
     usage: Usage = Usage()
     usage_source: UsageSource = UsageSource.NONE
     service_tier: str | None = None

@@ -71,6 +71,10 @@ class Throttle:
         if self._storms:
             self._storms.pop(key_id, None)
 
+    def forget_all(self) -> None:
+        """Begin anew with every key: limits or balances were changed, whoever's."""
+        self._storms.clear()
+
     def forget_account(self, account_id: int) -> None:
         """Begin anew with all keys of an account: it was topped up."""
         for key_id in [key_id for key_id, storm in self._storms.items() if storm.account_id == account_id]:

@@ -27,6 +27,7 @@ NOTHING: frozenset[Change] = frozenset()
 KEYS = frozenset({Change.KEYS})
 UPSTREAMS = frozenset({Change.UPSTREAMS})
 PRICES = frozenset({Change.PRICES})
+BALANCES = frozenset({Change.BALANCES})
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -43,7 +44,7 @@ ALL = (
     Command("accounts.create", open_account.CreateAccount, open_account.create_account),
     Command("accounts.list", open_account.ListAccounts, open_account.list_accounts),
     Command("accounts.show", open_account.ShowAccount, open_account.show_account),
-    Command("accounts.credit", credit_account.CreditAccount, credit_account.credit_account),
+    Command("accounts.credit", credit_account.CreditAccount, credit_account.credit_account, BALANCES),
     Command("keys.create", issue_key.CreateKey, issue_key.create_key, KEYS),
     Command("keys.list", issue_key.ListKeys, issue_key.list_keys),
     Command("keys.revoke", issue_key.RevokeKey, issue_key.revoke_key, KEYS),

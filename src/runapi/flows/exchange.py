@@ -13,6 +13,7 @@ from runapi.core.problems import Problem
 from runapi.core.records import RequestRecord
 from runapi.core.routing import Deployment
 from runapi.core.upstream_errors import Blame, Refusal, judge, read_wait, repeat
+from runapi.flows.admit import Hold, limit_header
 from runapi.flows.client_side import Header
 from runapi.flows.deadlines import Deadlines
 from runapi.upstream.client import BrokenReplyError, Reply, UnreachableError, read_whole
@@ -80,6 +81,13 @@ class Exchange:
     upstream_request: UpstreamRequest
     record: RequestRecord
     elapsed_us: Callable[[], int]  # since the request arrived
+    hold: Hold
+
+    @property
+    def upstream_cap(self) -> int | None:
+        """The output limit to send upstream; None where it is the model's own, which needs no saying."""
+        cap = self.hold.output_cap
+        return None if cap >= self.model.max_output_tokens else cap
 
 
 class Attempts:
@@ -160,7 +168,7 @@ class Attempts:
     async def _call(self, deployment: Deployment) -> Reply:
         """Call once, and once more on a new connection where a pooled one turned out to be closed already (F-9)."""
         exchange = self._exchange
-        body = exchange.upstream_request.encode(deployment.model)
+        body = exchange.upstream_request.encode(deployment.model, exchange.upstream_cap)
         try:
             return await self._pool.call(deployment, body, exchange.record.id)
         except UnreachableError as error:
@@ -181,14 +189,18 @@ class Attempts:
 
 def reply_headers(exchange: Exchange, content_type: Header) -> list[Header]:
     """The headers of a successful reply, as OpenAI sends them, and what was left out of the request."""
+    request_id = exchange.record.id.encode()
     headers = [
         content_type,
-        (b"x-request-id", exchange.record.id.encode()),
+        (b"x-request-id", request_id),
+        (b"x-runapi-request-id", request_id),
         (b"openai-processing-ms", b"%d" % (exchange.elapsed_us() // 1000)),
         (b"openai-version", b"2020-10-01"),
     ]
     if exchange.record.dropped:
         headers.append((b"x-runapi-dropped", ", ".join(exchange.record.dropped).encode()))
+    if exchange.hold.bound_by is not None:
+        headers.append((b"x-runapi-limited", limit_header(exchange.hold).encode()))
     return headers
 
 

@@ -34,7 +34,7 @@ def first_start(connection: Connection, office: Office, environ: Mapping[str, st
     """
     if accounts.list_accounts(connection):
         return None
-    account = accounts.create_account(connection, ACCOUNT, office.now_us())
+    account = accounts.create_account(connection, ACCOUNT, office.now_us(), office.test_balance_nano)
     issued = issue_key(connection, office, account, CreateKey(ACCOUNT, Mode.TEST))
     upstream, note = _add_openai(connection, office, environ)
     return FirstStart(ACCOUNT, issued.key, upstream, note)

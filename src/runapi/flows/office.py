@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runapi.core.catalog import Catalog
+from runapi.store.ledger.customers import TEST_BALANCE_NANO
 from runapi.store.secrets import Vault
 
 
@@ -20,6 +21,7 @@ class Change(StrEnum):
     KEYS = "keys"
     UPSTREAMS = "upstreams"
     PRICES = "prices"
+    BALANCES = "balances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,9 @@ class Office:
     catalog: Catalog
     now_us: Callable[[], int]
     random_bytes: Callable[[int], bytes]
+    test_balance_nano: int = TEST_BALANCE_NANO  # the play money of a new account
 
 
-def open_office(vault: Vault, catalog: Catalog) -> Office:
+def open_office(vault: Vault, catalog: Catalog, test_balance_nano: int = TEST_BALANCE_NANO) -> Office:
     """An office with the real clock and real chance."""
-    return Office(vault, catalog, lambda: time.time_ns() // 1_000, secrets.token_bytes)
+    return Office(vault, catalog, lambda: time.time_ns() // 1_000, secrets.token_bytes, test_balance_nano)

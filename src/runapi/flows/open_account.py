@@ -24,7 +24,7 @@ class ShowAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def create_account(connection: Connection, office: Office, asked: CreateAccount) -> AccountRow:
     """Open an account under a name that no other has."""
     name = check_name("account", asked.name)
-    return account_row(accounts.create_account(connection, name, office.now_us()))
+    return account_row(accounts.create_account(connection, name, office.now_us(), office.test_balance_nano))
 
 
 def list_accounts(connection: Connection, _office: Office, _asked: ListAccounts) -> list[AccountRow]:

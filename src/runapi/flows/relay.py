@@ -8,6 +8,7 @@ From the open upstream on, a whole reply is handled by `whole_relay` and a strea
 import asyncio
 import time
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import structlog
 
@@ -16,17 +17,16 @@ from runapi.core.catalog import Catalog, Model, ModelStatus
 from runapi.core.keys import ParameterPolicy, Principal
 from runapi.core.problems import Problem
 from runapi.core.records import Outcome, RequestRecord
-from runapi.flows.admit import admit
 from runapi.flows.client_side import ClientSide
 from runapi.flows.deadlines import Deadlines
 from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Interrupt, Patience
-from runapi.flows.settle import Settlement
+from runapi.flows.settle import Keep, Settlement, Till
 from runapi.flows.stream_relay import StreamRelay
 from runapi.flows.whole_relay import WholeRelay
-from runapi.store.record_log import RecordLog
 from runapi.upstream.pool import UpstreamPool
 from runapi.wire.normalise import normalise
 from runapi.wire.openai_chat.request import read_chat_request
+from runapi.wire.openai_chat.shape import read_ceiling, read_shape
 
 ENDPOINT = "/v1/chat/completions"
 _log = structlog.get_logger("runapi.relay")
@@ -40,28 +40,45 @@ class Relay:
         *,
         catalog: Catalog,
         pool: UpstreamPool,
-        log: RecordLog,
+        till: Till,
         patience: Patience,
         deadlines: Deadlines,
     ) -> None:
         self._catalog = catalog
         self._pool = pool
-        self._log = log
+        self._till = till
         self._patience = patience
         self._deadlines = deadlines
         self._drains = DrainSlots(patience.most_drains)
         self._running: set[StreamRelay | WholeRelay] = set()
 
-    async def answer(self, principal: Principal, body: bytes, client: ClientSide, request_id: str) -> None:
+    async def answer(
+        self,
+        principal: Principal,
+        body: bytes,
+        client: ClientSide,
+        request_id: str,
+        *,
+        max_cost: str | None = None,
+        keep: Keep | None = None,
+    ) -> None:
         """Answer one request; every request leaves a row, whatever becomes of it.
+
+        Args:
+            principal: who asks.
+            body: the request's body.
+            client: where the answer goes.
+            request_id: our name for the request.
+            max_cost: the header of that name, in USD.
+            keep: makes the answer to be kept, for a request under an idempotency key.
 
         Raises:
             Problem: nothing has been sent to the client; tell it this.
         """
-        settlement = self._begin(principal, request_id)
-        record = settlement.record
+        settlement = self._begin(principal, request_id, keep)
         try:
-            exchange = await self._admit(principal, body, record, settlement)
+            self._till.admission.check_storm(principal)
+            exchange = await self._admit(principal, body, settlement, max_cost)
             relay = self._relay_for(exchange, settlement, client)
             self._running.add(relay)
             try:
@@ -70,21 +87,23 @@ class Relay:
                 self._running.discard(relay)
         except Problem as problem:
             refused = settlement.hold is None
-            settlement.void(problem.status, problem.code, Outcome.REFUSED if refused else Outcome.FAILED)
+            await settlement.void(
+                problem.status, problem.code, Outcome.REFUSED if refused else Outcome.FAILED
+            )
             raise
         except asyncio.CancelledError:
-            settlement.void(503, "server_shutdown", Outcome.FAILED)
+            settlement.void_soon(503, "server_shutdown", Outcome.FAILED)
             raise
         except Exception:  # noqa: BLE001 - the relay's boundary: the caller gets a problem, the log the trace
             _log.exception("request failed", request_id=request_id)
-            settlement.void(500, "internal_error", Outcome.FAILED)
+            await settlement.void(500, "internal_error", Outcome.FAILED)
             raise problems.internal_error() from None
 
     def note_refusal(self, principal: Principal, request_id: str, problem: Problem) -> None:
         """Leave the row of a request whose body could not even be read."""
-        self._begin(principal, request_id).void(problem.status, problem.code, Outcome.REFUSED)
+        self._begin(principal, request_id).void_soon(problem.status, problem.code, Outcome.REFUSED)
 
-    def _begin(self, principal: Principal, request_id: str) -> Settlement:
+    def _begin(self, principal: Principal, request_id: str, keep: Keep | None = None) -> Settlement:
         """Begin the row of a request, and with it the way to its one ending."""
         started_ns = time.perf_counter_ns()
         record = RequestRecord(
@@ -97,7 +116,7 @@ class Relay:
             model="",
             stream=False,
         )
-        return Settlement(self._log, record, lambda: (time.perf_counter_ns() - started_ns) // 1000)
+        return Settlement(self._till, record, lambda: (time.perf_counter_ns() - started_ns) // 1000, keep)
 
     def find_model(self, model_id: str) -> Model:
         """Look a model up.
@@ -119,16 +138,21 @@ class Relay:
             relay.interrupt(Interrupt.SHUTDOWN)
 
     async def _admit(
-        self, principal: Principal, body: bytes, record: RequestRecord, settlement: Settlement
+        self, principal: Principal, body: bytes, settlement: Settlement, max_cost: str | None
     ) -> Exchange:
+        record = settlement.record
         request = read_chat_request(body)
         record.model, record.stream = request.model[:100], request.stream
         model = self.find_model(request.model)
+        ceiling_nano = read_ceiling(request.fields, max_cost)
         strict = principal.on_refused_parameter is ParameterPolicy.STRICT
         upstream_request = normalise(request, model, strict=strict)
         record.dropped = upstream_request.dropped
-        settlement.hold = await admit(principal, model, record.id)
-        return Exchange(principal, request, model, upstream_request, record, settlement.elapsed_us)
+        settlement.request_sha256 = sha256(body).digest()
+        settlement.hold = hold = await self._till.admission.admit(
+            principal, model, read_shape(request), record, ceiling_nano
+        )
+        return Exchange(principal, request, model, upstream_request, record, settlement.elapsed_us, hold)
 
     def _relay_for(
         self, exchange: Exchange, settlement: Settlement, client: ClientSide

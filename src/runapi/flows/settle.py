@@ -1,73 +1,220 @@
-"""End a request: price what it consumed and leave its row. Done once, before the end marker is sent."""
+"""End a request: price what it consumed, charge it, and leave its row. Done once, before the end marker is sent."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Protocol
 
+import msgspec
+import structlog
+
+from runapi.core import limit_problems
+from runapi.core.admission import priced_tier
+from runapi.core.idempotency import KeptAnswer
+from runapi.core.ledger.operations import Settle, Settled, Void
+from runapi.core.ledger.recover import write_usage
 from runapi.core.money import nano_from_pico
-from runapi.core.pricing import FREE, Charge, charge
+from runapi.core.pricing import FREE, Charge, charge, rates_for
+from runapi.core.receipts import ReceiptSource
 from runapi.core.records import Outcome, RequestRecord
 from runapi.core.routing import COST_RATIO_ONE_PPM, Deployment
 from runapi.core.usage import Usage, UsageSource
-from runapi.flows.admit import Hold
+from runapi.flows.admit import Admission, Hold
+from runapi.flows.client_side import Header
+from runapi.store.faults import LedgerUnavailable
+from runapi.store.ledger.writer import LedgerWriter
 from runapi.store.record_log import RecordLog
+
+_log = structlog.get_logger("runapi.settle")
+
+
+class Keep(Protocol):
+    """Makes the kept answer of a request under an idempotency key; see `flows.idempotency.Recorder.keep`."""
+
+    def __call__(
+        self, rest: bytes, at_us: int, head: tuple[int, Sequence[Header]] | None = None
+    ) -> KeptAnswer | None: ...
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """What a request consumed at the upstream, and who says so."""
+
+    usage: Usage = Usage()
+    source: UsageSource = UsageSource.NONE
+    tier: str | None = None  # the service tier that the upstream says it served
+    verbatim: bytes | None = None  # the upstream's own report
+
+
+class Till:
+    """Where requests are charged and their rows are left."""
+
+    def __init__(self, ledger: LedgerWriter, admission: Admission, log: RecordLog) -> None:
+        self.ledger = ledger
+        self.admission = admission
+        self.log = log
 
 
 class Settlement:
     """The one ending of a request. Whoever comes second changes nothing."""
 
-    def __init__(self, log: RecordLog, record: RequestRecord, elapsed_us: Callable[[], int]) -> None:
-        self._log = log
+    def __init__(
+        self, till: Till, record: RequestRecord, elapsed_us: Callable[[], int], keep: Keep | None = None
+    ) -> None:
+        self._till = till
+        self._keep = keep
         self.record = record
         self.elapsed_us = elapsed_us
         self.hold: Hold | None = None
+        self.request_sha256 = b""
+        self.sent = sha256()  # of the body that was sent to the client so far
         self.ended = False
+
+    def price(self, deployment: Deployment | None, counted: Counted) -> Charge:
+        """Price what was consumed by the prices pinned at the hold, and note it in the row.
+
+        Never more than the hold is charged: what an upstream reports beyond it is the operator's loss.
+        """
+        record, hold = self.record, self._held()
+        usage, tier = counted.usage, priced_tier(hold.asked_tier, counted.tier)
+        price = charge(hold.price.ours, usage, tier)
+        self._note_consumed(deployment, counted, tier)
+        record.cost_pico, record.cost_nano = price.pico, min(price.nano, hold.granted_nano)
+        return Charge(price.pico, record.cost_nano)
+
+    def forgive(self, deployment: Deployment | None, counted: Counted) -> Charge:
+        """Note what was consumed though the customer pays nothing: the answer was empty, or broke off."""
+        self._note_consumed(deployment, counted, priced_tier(self._held().asked_tier, counted.tier))
+        return FREE
 
     async def settle(
         self,
-        deployment: Deployment | None,
-        usage: Usage,
-        source: UsageSource,
+        counted: Counted,
+        rest: bytes = b"",
+        head: tuple[int, Sequence[Header]] | None = None,
         *,
-        charged: bool,
-        tier: str | None = None,
         outcome: Outcome = Outcome.COMPLETED,
         error_code: str | None = None,
-    ) -> Charge:
-        """Price `usage` by the prices pinned at the hold, and write the row.
+    ) -> None:
+        """Charge what `price` found; the charge is durable when this returns.
 
         Args:
-            deployment: who answered.
-            usage: what was consumed at the upstream.
-            source: who counted.
-            charged: False where the customer pays nothing: nothing was delivered, or the answer broke off. What the
-                operator may owe the upstream is noted all the same.
-            tier: the service tier that the upstream says it served.
+            counted: what was consumed.
+            rest: the last bytes of the body, which are sent after this.
+            head: status and headers, where they are sent after this too.
             outcome: how the request ended.
             error_code: why, when it did not end well.
+
+        Raises:
+            Problem: 503, it could not be made durable. The customer is not charged.
         """
-        record = self.record
-        if self.hold is None:
-            raise RuntimeError("a request is admitted before it is settled")
-        price = charge(self.hold.ours, usage, tier) if charged else FREE
-        record.status, record.outcome, record.error_code = 200, outcome, error_code
-        record.usage, record.usage_source, record.service_tier = usage, source, tier
-        record.cost_pico, record.cost_nano = price.pico, price.nano
-        if deployment is not None:
-            official = charge(self.hold.official, usage, tier)
-            ratio_ppm = deployment.upstream.cost_ratio_ppm
-            record.upstream_cost_nano = nano_from_pico(-(-official.pico * ratio_ppm // COST_RATIO_ONE_PPM))
-        self._end()
-        return price
-
-    def void(self, status: int, code: str | None, outcome: Outcome) -> None:
-        """End a request of which nothing was delivered: no charge, and a row that says why."""
-        record = self.record
-        if not self.ended:
-            record.status, record.error_code, record.outcome = status, code, outcome
-        self._end()
-
-    def _end(self) -> None:
+        record, hold = self.record, self._held()
         if self.ended:
             return
         self.ended = True
-        self.record.total_us = self.elapsed_us()
-        self._log.add(self.record)
+        record.status, record.outcome, record.error_code = 200, outcome, error_code
+        record.total_us = self.elapsed_us()
+        try:
+            await self._commit(hold, counted, rest, head)
+        except LedgerUnavailable:
+            problem = limit_problems.ledger_unavailable()
+            record.cost_pico = record.cost_nano = 0
+            record.status, record.outcome, record.error_code = problem.status, Outcome.FAILED, problem.code
+            self._till.ledger.note(self._void("the charge could not be written"))
+            self._till.admission.leave(hold, 0, 0)
+            raise problem from None
+
+    async def _commit(
+        self, hold: Hold, counted: Counted, rest: bytes, head: tuple[int, Sequence[Header]] | None
+    ) -> None:
+        record = self.record
+        now_us = time.time_ns() // 1_000
+        answer = None
+        if self._keep is not None and record.outcome is Outcome.COMPLETED:
+            answer = self._keep(rest, now_us, head)
+        if rest:
+            self.sent.update(rest)
+        outcome = await self._till.ledger.submit(
+            Settle(
+                request_id=record.id,
+                amount_nano=nano_from_pico(record.cost_pico),
+                cost_pico=record.cost_pico,
+                usage=write_usage(counted.usage),
+                usage_source=counted.source,
+                at_us=now_us,
+                reason=record.error_code or "",
+                record=record,
+                receipt=self._receipt(hold, counted, now_us),
+                answer=answer,
+            )
+        )
+        if isinstance(outcome, Settled):
+            self._till.admission.leave(hold, outcome.charged_nano, counted.usage.total)
+            if outcome.written_off_nano:
+                _log.error(
+                    "cost above hold written off",
+                    request_id=record.id,
+                    upstream=record.upstream,
+                    written_off_nano=outcome.written_off_nano,
+                )
+        else:
+            self._till.admission.leave(hold, 0, counted.usage.total)
+            _log.error("settlement refused", request_id=record.id, outcome=repr(outcome))
+            raise LedgerUnavailable(f"the ledger answered {outcome!r}")
+
+    async def void(self, status: int, code: str | None, outcome: Outcome) -> None:
+        """End a request without a charge, with a row that says why; its hold is gone when this returns."""
+        operation = self._end_free(status, code, outcome)
+        if operation is None:
+            return
+        try:
+            await self._till.ledger.submit(operation)
+        except LedgerUnavailable:
+            self._till.ledger.note(operation)
+
+    def void_soon(self, status: int, code: str | None, outcome: Outcome) -> None:
+        """Do as `void` does, for who cannot wait for it."""
+        operation = self._end_free(status, code, outcome)
+        if operation is not None:
+            self._till.ledger.note(operation)
+
+    def _end_free(self, status: int, code: str | None, outcome: Outcome) -> Void | None:
+        if self.ended:
+            return None
+        self.ended = True
+        record = self.record
+        record.status, record.error_code, record.outcome = status, code, outcome
+        record.total_us = self.elapsed_us()
+        if self.hold is None:
+            self._till.log.add(record)
+            return None
+        self._till.admission.leave(self.hold, 0, record.usage.total)
+        return self._void(code or outcome.value)
+
+    def _void(self, reason: str) -> Void:
+        return Void(
+            request_id=self.record.id, reason=reason, at_us=time.time_ns() // 1_000, record=self.record
+        )
+
+    def _receipt(self, hold: Hold, counted: Counted, now_us: int) -> ReceiptSource:
+        return ReceiptSource(
+            self.record.id,
+            now_us,
+            self.request_sha256,
+            self.sent.digest(),
+            None if counted.verbatim is None else counted.verbatim.decode(),
+            hold.price.version,
+            rates_for(hold.price.ours, counted.usage, self.record.service_tier),
+        )
+
+    def _note_consumed(self, deployment: Deployment | None, counted: Counted, tier: str | None) -> None:
+        record = self.record
+        record.usage, record.usage_source, record.service_tier = counted.usage, counted.source, tier
+        if deployment is not None:
+            official = charge(self._held().price.official, counted.usage, counted.tier)
+            ratio_ppm = deployment.upstream.cost_ratio_ppm
+            record.upstream_cost_nano = nano_from_pico(-(-official.pico * ratio_ppm // COST_RATIO_ONE_PPM))
+
+    def _held(self) -> Hold:
+        if self.hold is None:
+            raise RuntimeError("a request is admitted before it is priced")
+        return self.hold

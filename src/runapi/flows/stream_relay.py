@@ -14,11 +14,11 @@ from runapi.core.keys import DisconnectPolicy
 from runapi.core.money import usd
 from runapi.core.problems import Problem
 from runapi.core.records import Outcome
-from runapi.core.usage import Usage, UsageSource
+from runapi.core.usage import UsageSource
 from runapi.flows.client_side import ClientSide, Header
 from runapi.flows.estimate import estimate_usage
 from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Interrupt, Patience, reply_headers
-from runapi.flows.settle import Settlement
+from runapi.flows.settle import Counted, Settlement
 from runapi.upstream.client import BrokenReplyError, Reply
 from runapi.wire.openai_chat.stream import ChatStream, StreamFault, error_event
 
@@ -152,6 +152,7 @@ class StreamRelay:
         self._reading = True
         stream = self._stream
         read, send, clock = reply.read, self._client.send, self._loop.time
+        hash_sent = self._settlement.sent.update
         while True:
             data = await read()
             self._heard_s = clock()
@@ -168,6 +169,7 @@ class StreamRelay:
                     except asyncio.CancelledError:
                         self._bear_stall(self._writer)
                     self._writer = None
+                    hash_sent(out)
                 else:
                     await self._write(out)
             if stream.fault is not None:
@@ -204,43 +206,51 @@ class StreamRelay:
     async def _finish(self, rest: bytes) -> None:
         """Settle a whole answer, then send its end."""
         await self._be_over()
-        stream = self._stream
-        usage, source = await self._usage()
-        charge = await self._settlement.settle(
-            self._attempts.deployment, usage, source, charged=stream.delivers, tier=stream.service_tier
-        )
-        await self._write(rest + stream.tail(usd(charge.nano), usage), last=True)
+        stream, settlement, deployment = self._stream, self._settlement, self._attempts.deployment
+        counted = await self._count()
+        charge = (settlement.price if stream.delivers else settlement.forgive)(deployment, counted)
+        last = rest + stream.tail(usd(charge.nano), counted.usage)
+        if not stream.delivers:
+            await settlement.void(200, None, Outcome.COMPLETED)
+        elif (problem := await self._settle(counted, last)) is not None:
+            last = error_event(problem)
+        await self._write(last, last=True)
+
+    async def _settle(self, counted: Counted, last: bytes) -> Problem | None:
+        """Charge a whole answer before its end leaves; give the problem where a begun one cannot be charged."""
+        head = None if self._started else (200, self._headers())
+        try:
+            await self._settlement.settle(counted, b"" if self._left_s is not None else last, head)
+        except Problem as problem:
+            if not self._started:
+                raise
+            return problem
+        return None
 
     async def _fail(self, problem: Problem) -> None:
         """End an answer that broke off: not charged, and never followed by the end marker."""
         await self._be_over()
         if not self._started:
             raise problem
-        delivered = self._stream.delivers
-        usage, source = await self._usage() if delivered else (Usage(), UsageSource.NONE)
-        await self._settlement.settle(
-            self._attempts.deployment,
-            usage,
-            source,
-            charged=False,
-            outcome=Outcome.FAILED,
-            error_code=problem.code,
-        )
+        counted = await self._count() if self._stream.delivers else Counted()
+        self._settlement.forgive(self._attempts.deployment, counted)
+        await self._settlement.void(200, problem.code, Outcome.FAILED)
         await self._write(error_event(problem), last=True)
 
     async def _end_unfinished(self) -> None:
         """End an answer whose client has left, charging what had arrived."""
         await self._be_over()
-        delivered = self._stream.delivers
-        usage, source = await self._usage() if delivered else (Usage(), UsageSource.NONE)
-        await self._settlement.settle(
-            self._attempts.deployment,
-            usage,
-            source,
-            charged=delivered,
-            outcome=Outcome.CANCELLED,
-            error_code="client_left",
-        )
+        settlement, deployment = self._settlement, self._attempts.deployment
+        if not self._stream.delivers:
+            settlement.forgive(deployment, Counted())
+            await settlement.void(200, "client_left", Outcome.CANCELLED)
+            return
+        counted = await self._count()
+        settlement.price(deployment, counted)
+        try:
+            await settlement.settle(counted, outcome=Outcome.CANCELLED, error_code="client_left")
+        except Problem as problem:  # nobody is there to be told
+            _log.warning("charge lost", request_id=self._record.id, code=problem.code)
 
     async def _be_over(self) -> None:
         """From here on nothing interrupts; an interrupt that was under way already is let pass."""
@@ -251,12 +261,12 @@ class StreamRelay:
             except asyncio.CancelledError:
                 self._task.uncancel()
 
-    async def _usage(self) -> tuple[Usage, UsageSource]:
+    async def _count(self) -> Counted:
         stream = self._stream
         if stream.usage is not None:
-            return stream.usage, UsageSource.REPORTED
-        counted = await estimate_usage(self._exchange.request, stream.text, stream.text_length)
-        return counted, UsageSource.ESTIMATED
+            return Counted(stream.usage, UsageSource.REPORTED, stream.service_tier, stream.raw_usage)
+        usage = await estimate_usage(self._exchange.request, stream.text, stream.text_length)
+        return Counted(usage, UsageSource.ESTIMATED, stream.service_tier)
 
     # ---- to the client -----------------------------------------------------------------------------------
 
@@ -275,13 +285,17 @@ class StreamRelay:
         try:
             if not self._started:
                 self._started = True
-                headers = reply_headers(self._exchange, _EVENT_STREAM)
-                await self._client.start(200, [*headers, _NO_CACHE, _NO_PROXY_BUFFER])
+                await self._client.start(200, self._headers())
             await self._client.send(data, last=last)
+            if not last:
+                self._settlement.sent.update(data)
         except asyncio.CancelledError:
             self._bear_stall(writer)
         finally:
             self._writer = None
+
+    def _headers(self) -> list[Header]:
+        return [*reply_headers(self._exchange, _EVENT_STREAM), _NO_CACHE, _NO_PROXY_BUFFER]
 
     def _bear_stall(self, writer: asyncio.Task[None] | None) -> None:
         """After a send was cancelled: the client counts as gone, if that was for its not reading.

@@ -6,13 +6,14 @@ from functools import partial
 from runapi.core import problems
 from runapi.core.keys import DisconnectPolicy
 from runapi.core.money import usd
+from runapi.core.pricing import Charge
 from runapi.core.records import Outcome
-from runapi.core.usage import Usage, UsageSource
+from runapi.core.usage import UsageSource
 from runapi.flows.client_side import ClientSide, Header
 from runapi.flows.deadlines import Deadlines, Within
 from runapi.flows.estimate import estimate_usage
 from runapi.flows.exchange import Attempts, Exchange, Interrupt, Patience, reply_headers
-from runapi.flows.settle import Settlement
+from runapi.flows.settle import Counted, Settlement
 from runapi.upstream.client import BrokenReplyError, read_whole
 from runapi.wire.openai_chat.reply import BadReplyError, ChatReply, read_chat_reply
 
@@ -59,7 +60,7 @@ class WholeRelay:
             self._attempts.fail(problems.upstream_timeout())
             raise problems.upstream_timeout() from None
         except asyncio.CancelledError:
-            self._resume()
+            await self._resume()
         finally:
             self._over = True
             watch.cancel()
@@ -70,7 +71,7 @@ class WholeRelay:
             self._interrupt = reason
             self._task.cancel()
 
-    def _resume(self) -> None:
+    async def _resume(self) -> None:
         """After a cancellation: end the request, if it was our own doing.
 
         Raises:
@@ -83,7 +84,7 @@ class WholeRelay:
         self._task.uncancel()
         if reason is Interrupt.SHUTDOWN:
             raise problems.shutting_down()
-        self._settlement.void(499, "client_left", Outcome.CANCELLED)
+        await self._settlement.void(499, "client_left", Outcome.CANCELLED)
 
     async def _be_over(self) -> None:
         """From here on nothing interrupts; an interrupt that was under way already counts."""
@@ -126,21 +127,30 @@ class WholeRelay:
 
     async def _finish(self, reply: ChatReply, text: str) -> None:
         """Settle, then send."""
-        exchange = self._exchange
-        usage, source = await self._usage(reply, text)
-        charge = await self._settlement.settle(
-            self._attempts.deployment, usage, source, charged=reply.delivers, tier=reply.service_tier
-        )
-        body = reply.render(exchange.model.id, usd(charge.nano), usage)
-        headers = [*reply_headers(exchange, _JSON), (b"content-length", b"%d" % len(body))]
+        exchange, settlement, deployment = self._exchange, self._settlement, self._attempts.deployment
+        counted = await self._count(reply, text)
+        charge = (settlement.price if reply.delivers else settlement.forgive)(deployment, counted)
+        body = reply.render(exchange.model.id, usd(charge.nano), counted.usage)
+        headers = self._headers(charge, body)
+        if reply.delivers:
+            await settlement.settle(counted, body, (200, headers))
+        else:
+            await settlement.void(200, None, Outcome.COMPLETED)
         await self._client.start(200, headers)
         await self._client.send(body, last=True)
 
-    async def _usage(self, reply: ChatReply, text: str) -> tuple[Usage, UsageSource]:
+    def _headers(self, charge: Charge, body: bytes) -> list[Header]:
+        return [
+            *reply_headers(self._exchange, _JSON),
+            (b"x-runapi-cost", usd(charge.nano).encode()),
+            (b"content-length", b"%d" % len(body)),
+        ]
+
+    async def _count(self, reply: ChatReply, text: str) -> Counted:
         if reply.usage is not None:
-            return reply.usage, UsageSource.REPORTED
-        counted = await estimate_usage(self._exchange.request, text, len(text))
-        return counted, UsageSource.ESTIMATED
+            return Counted(reply.usage, UsageSource.REPORTED, reply.service_tier, reply.raw_usage)
+        usage = await estimate_usage(self._exchange.request, text, len(text))
+        return Counted(usage, UsageSource.ESTIMATED, reply.service_tier)
 
     async def _watch_client(self) -> None:
         await self._client.wait_until_gone()

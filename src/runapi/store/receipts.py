@@ -7,7 +7,9 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from runapi.core.pricing import Rates
 from runapi.core.receipts import ReceiptSource, RootStatement, SignedRoot
+from runapi.store.driver import open_cursor
 from runapi.store.payment_schema import receipt_root, receipt_source
+from runapi.store.receipt_rows import receipt_statements
 from runapi.store.schema import api_key
 
 
@@ -19,9 +21,10 @@ class Leaf(NamedTuple):
 
 
 def insert_sources(connection: Connection, sources: Sequence[ReceiptSource]) -> None:
-    """Write what receipts need: in the transaction that settles their requests, in one statement."""
-    if sources:
-        connection.execute(insert(receipt_source).values([_values(source) for source in sources]))
+    """Write what receipts need: in the transaction that settles their requests."""
+    cursor = open_cursor(connection)
+    for sql, values in receipt_statements(connection, sources):
+        cursor.execute(sql, values)
 
 
 def find_source(connection: Connection, request_id: str) -> tuple[ReceiptSource, Leaf | None] | None:
@@ -105,21 +108,6 @@ def list_roots(connection: Connection, limit: int) -> list[SignedRoot]:
 def _root(row: Row[Any]) -> SignedRoot:
     statement = RootStatement(row.leaves, row.day, row.previous.hex(), row.root.hex())
     return SignedRoot(statement, row.signature)
-
-
-def _values(source: ReceiptSource) -> dict[str, object]:
-    return {
-        "request_id": source.request_id,
-        "ended_us": source.ended_us,
-        "request_sha256": source.request_sha256,
-        "response_sha256": source.response_sha256,
-        "upstream_usage": source.upstream_usage,
-        "price_version": source.price_version,
-        "input_pico": source.rates.input,
-        "output_pico": source.rates.output,
-        "cached_pico": source.rates.cached,
-        "cache_write_pico": source.rates.cache_write,
-    }
 
 
 def _source(row: Row[Any]) -> ReceiptSource:

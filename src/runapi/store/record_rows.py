@@ -58,6 +58,7 @@ def _values(record: RequestRecord) -> Values:
         record.attempts,
         record.first_byte_us,
         record.total_us,
+        record.output_cap,
         usage.input,
         usage.cached,
         usage.cache_write,

@@ -69,6 +69,20 @@ def list_requests(
     return [_record(row) for row in connection.execute(query)]
 
 
+def list_own_requests(
+    connection: Connection, account_id: int, mode: Mode, *, limit: int, after: RequestRecord | None = None
+) -> list[RequestRecord]:
+    """Give an account's newest requests in one mode, newest first; `after`, one of them, gives those older than it."""
+    query = select(request).where(request.c.account_id == account_id, request.c.mode == mode.value)
+    if after is not None:
+        is_older = or_(request.c.at_us < after.at_us, request.c.id > after.id)
+        query = query.where(
+            and_(request.c.at_us <= after.at_us, is_older)
+        )  # so written, the index finds the place
+    newest = query.order_by(request.c.at_us.desc(), request.c.id).limit(limit)
+    return [_record(row) for row in connection.execute(newest)]
+
+
 def find_request(connection: Connection, request_id: str) -> RequestRecord | None:
     """Give the row of one request, or None."""
     row = connection.execute(select(request).where(request.c.id == request_id)).one_or_none()
@@ -95,6 +109,7 @@ def _record(row: Row[Any]) -> RequestRecord:
         attempts=row.attempts,
         first_byte_us=row.first_byte_us,
         total_us=row.total_us,
+        output_cap=row.output_cap,
         usage=Usage(
             row.input_tokens,
             row.cached_tokens,

@@ -106,6 +106,7 @@ request = Table(
     Column("attempts", Integer, nullable=False),
     Column("first_byte_us", BigInteger),
     Column("total_us", BigInteger, nullable=False),
+    Column("output_cap", BigInteger),
     Column("input_tokens", BigInteger, nullable=False),
     Column("cached_tokens", BigInteger, nullable=False),
     Column("cache_write_tokens", BigInteger, nullable=False),

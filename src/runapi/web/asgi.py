@@ -1,5 +1,6 @@
 """The ASGI side of one request: its head, its body, and the response being written."""
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from io import BytesIO
 from typing import Any
@@ -13,22 +14,39 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+_ECHOED = re.compile(rb"[ -~]{1,512}")  # a client's own id, which the reply repeats (api.md)
+
 
 class Call:
     """One HTTP request and its response. Names of headers are lower case."""
 
-    __slots__ = ("_receive", "_send", "headers", "method", "path", "request_id", "started")
+    __slots__ = ("_receive", "_scope", "_send", "headers", "method", "path", "request_id", "started")
 
     def __init__(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, request_id: str
     ) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self._scope = scope
         self.headers = headers
         self.request_id = request_id
         self.started = False
         self._receive = receive
         self._send = send
+
+    @property
+    def query(self) -> bytes:
+        """What follows the ? of the URL, as it was sent."""
+        return bytes(self._scope["query_string"])
+
+    def client_address(self, trusted_proxies: int) -> str:
+        """The caller's IP address: the connection's, or what the outermost trusted proxy in front of us has seen."""
+        peer = self._scope.get("client")
+        address = str(peer[0]) if peer else ""
+        if not trusted_proxies:
+            return address
+        hops = self.headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+        return hops[-trusted_proxies].strip() if len(hops) >= trusted_proxies else address
 
     async def read_body(self, most_bytes: int, deadline: Within) -> bytes:
         """Read the whole body before the deadline.
@@ -63,6 +81,9 @@ class Call:
 
     def start(self, status: int, headers: Sequence[Header]) -> Awaitable[None]:
         self.started = True
+        theirs = self.headers.get(b"x-client-request-id")
+        if theirs is not None and _ECHOED.fullmatch(theirs):
+            headers = [*headers, (b"x-client-request-id", theirs)]
         return self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     def send(self, data: bytes, *, last: bool = False) -> Awaitable[None]:
@@ -78,6 +99,7 @@ class Call:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", self.request_id.encode()),
+            (b"x-runapi-request-id", self.request_id.encode()),
             *more,
         ]
         await self.respond(status, headers, body)

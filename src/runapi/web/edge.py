@@ -29,6 +29,9 @@ _SINGLE = (
     b"content-type",
     b"content-encoding",
     b"transfer-encoding",
+    b"idempotency-key",
+    b"x-runapi-max-cost",
+    b"max_cost",
 )
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _log = structlog.get_logger("runapi.edge")
@@ -79,7 +82,12 @@ class Edge:
                 if services.stopping:
                     raise problems.shutting_down()
                 headers = call.headers
-                return services.keyring.authenticate(headers.get(b"authorization"), headers.get(b"x-api-key"))
+                principal = services.keyring.authenticate(
+                    headers.get(b"authorization"), headers.get(b"x-api-key")
+                )
+                if services.admission.gates.get(principal.key_id) is not None:
+                    services.admission.check_caller(principal, call.client_address(services.trusted_proxies))
+                return principal
             case Who.OPERATOR:
                 token = call.headers.get(b"authorization", b"").removeprefix(b"Bearer ")
                 if not hmac.compare_digest(token, services.admin_token.encode()):

@@ -12,8 +12,8 @@ async def live(_services: Services, call: Call, _principal: None) -> None:
 
 
 async def ready(services: Services, call: Call, _principal: None) -> None:
-    """Answer 200 while new requests are served, 503 before and while the server stops."""
-    if services.ready and not services.stopping:
+    """Answer 200 while new requests are served; 503 before that, while the server stops, and without a ledger."""
+    if services.ready and not services.stopping and not services.ledger.is_failing:
         await call.respond_json(200, b'{"status":"ready"}', _FRESH)
     else:
         await call.respond_json(503, b'{"status":"not ready"}', _FRESH)

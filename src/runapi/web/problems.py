@@ -16,6 +16,7 @@ def render_problem(problem: Problem, request_id: str) -> tuple[int, Headers, byt
         _JSON,
         (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode()),
+        (b"x-runapi-request-id", request_id.encode()),
     ]
     if problem.should_retry is not None:
         headers.append((b"x-should-retry", b"true" if problem.should_retry else b"false"))

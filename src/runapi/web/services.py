@@ -1,12 +1,22 @@
 """What the handlers are given: built once by the composition root."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runapi.core.catalog import Catalog
+from runapi.flows.admit import Admission
 from runapi.flows.authenticate import Keyring
 from runapi.flows.deadlines import Deadlines, Within
 from runapi.flows.desk import CommandDesk
+from runapi.flows.idempotency import IdempotentRequests
+from runapi.flows.office import Office
 from runapi.flows.relay import Relay
+from runapi.flows.topup import TopUps
+from runapi.store.database import Database
+from runapi.store.ledger.writer import LedgerWriter
+
+if TYPE_CHECKING:
+    from runapi.web.hooks.stripe import StripeHook
 
 
 @dataclass(slots=True)
@@ -16,11 +26,20 @@ class Services:
     relay: Relay
     keyring: Keyring
     catalog: Catalog
+    database: Database
+    office: Office
+    ledger: LedgerWriter
+    admission: Admission
+    idempotent: IdempotentRequests
+    top_ups: TopUps | None
+    stripe_hook: "StripeHook | None"
+    public_url: str
     desk: CommandDesk
     admin_token: str
     deadlines: Deadlines
     most_body_bytes: int
     body_timeout_s: float
+    trusted_proxies: int
     ready: bool = False
     stopping: bool = False
 

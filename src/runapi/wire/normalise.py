@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.core.catalog import Model
-from runapi.wire.openai_chat.request import NULL, ChatRequest, Fields, is_null, read_integer, read_text
+from runapi.wire.openai_chat.request import NULL, ChatRequest, Fields, is_null
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # weakest first
 _WITHOUT_EFFECT = {
@@ -29,6 +29,7 @@ _WITHOUT_EFFECT = {
 }
 _USAGE_WANTED = Raw(b'{"include_usage":true}')
 _TRUE = Raw(b"true")
+_LONGEST_EMPTY = 64  # bytes of an empty list, white space and all
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
@@ -58,9 +59,10 @@ def normalise(request: ChatRequest, model: Model, *, strict: bool = False) -> Up
         Problem: 400 `unsupported_parameter` (strict), or `invalid_value` for an effort that does not exist.
     """
     fields = dict(request.fields)
+    fields.pop("max_cost", None)  # ours alone
     dropped: list[str] = []
-    effort = _set_effort(fields, model, dropped)
-    _rename_cap(fields, model)
+    effort = _set_effort(fields, request.effort, model, dropped)
+    _rename_cap(fields, request, model)
     _drop_empty_tools(fields)
     reasoning = effort is not None and effort != "none"
     for name in model.refused + (model.refused_when_reasoning if reasoning else ()):
@@ -77,9 +79,8 @@ def normalise(request: ChatRequest, model: Model, *, strict: bool = False) -> Up
     return UpstreamRequest(fields, tuple(dropped), effort)
 
 
-def _set_effort(fields: Fields, model: Model, dropped: list[str]) -> str | None:
+def _set_effort(fields: Fields, asked: str | None, model: Model, dropped: list[str]) -> str | None:
     """Clamp the asked effort to what the model has, and return the one that will be in effect."""
-    asked = read_text(fields, "reasoning_effort")
     if asked is None:
         return model.default_effort
     if asked not in _EFFORTS:
@@ -103,9 +104,9 @@ def _nearest(asked: str, efforts: tuple[str, ...]) -> str:
     return min(above, key=_EFFORTS.index) if above else max(efforts, key=_EFFORTS.index)
 
 
-def _rename_cap(fields: Fields, model: Model) -> None:
+def _rename_cap(fields: Fields, request: ChatRequest, model: Model) -> None:
     """Send the output cap as `max_completion_tokens`, at most what the model can give."""
-    older, newer = read_integer(fields, "max_tokens"), read_integer(fields, "max_completion_tokens")
+    older, newer = request.max_tokens, request.max_completion_tokens
     asked_as_older = fields.pop("max_tokens", NULL)
     cap = newer if newer is not None else older
     if cap is None:
@@ -119,7 +120,7 @@ def _rename_cap(fields: Fields, model: Model) -> None:
 def _drop_empty_tools(fields: Fields) -> None:
     """Take out `tools: []`, which OpenAI refuses, and what it refuses to see without tools."""
     raw = fields.get("tools")
-    if raw is None or bytes(memoryview(raw)[:64])[1:].strip() != b"]":
+    if raw is None or len(raw) > _LONGEST_EMPTY or bytes(raw)[1:].strip() != b"]":
         return
     for name in ("tools", "tool_choice", "parallel_tool_calls"):
         fields.pop(name, None)

@@ -15,10 +15,10 @@ class EventSplitter:
     The same bytes give the same events however they were cut.
     """
 
-    __slots__ = ("_at_start", "_rest")
+    __slots__ = ("_at_start", "held")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self.held = b""  # the beginning of an event; whoever takes it away feeds it again
         self._at_start = True
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -27,21 +27,21 @@ class EventSplitter:
         Raises:
             EventTooLongError: what is left unfinished is longer than MOST_EVENT_BYTES.
         """
-        rest = self._rest + data if self._rest else data
+        rest = self.held + data if self.held else data
         if self._at_start:
             if len(rest) < len(_BOM) and _BOM.startswith(rest):
-                self._rest = rest
+                self.held = rest
                 return []
             rest = rest.removeprefix(_BOM)
             self._at_start = False
-        held = b""
+        line_end = b""
         if b"\r" in rest:
             if rest.endswith(b"\r"):  # a line feed may follow in the next read and would belong to it
-                rest, held = rest[:-1], b"\r"
+                rest, line_end = rest[:-1], b"\r"
             rest = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         blocks = rest.split(b"\n\n")
-        self._rest = blocks.pop() + held
-        if len(self._rest) > MOST_EVENT_BYTES:
+        self.held = blocks.pop() + line_end
+        if len(self.held) > MOST_EVENT_BYTES:
             raise EventTooLongError
         events = []
         for block in blocks:
@@ -57,13 +57,9 @@ class EventSplitter:
         The standard drops such an event; OpenAI-compatible servers exist that end so, and dropping it would lose
         their usage.
         """
-        event = _data_of(self._rest.replace(b"\r", b"\n"))
-        self._rest = b""
+        event = _data_of(self.held.replace(b"\r", b"\n"))
+        self.held = b""
         return [event] if event else []
-
-    @property
-    def held_bytes(self) -> int:
-        return len(self._rest)
 
 
 def _data_of(block: bytes) -> bytes:

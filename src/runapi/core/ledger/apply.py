@@ -185,6 +185,10 @@ class _Books(WorkingCopy):
             if record is not None:  # its row says what the customer is charged
                 record = msgspec.structs.replace(record, cost_nano=charged)
         self.end(asked.request_id, Ending(TransferKind.SETTLE, charged), record)
+        if asked.receipt is not None:
+            self.receipts.append(asked.receipt)
+        if asked.answer is not None:
+            self.answers.append(asked.answer)
         return outcome
 
     def _write_off(self, asked: Settle, hold: Hold, over: int) -> None:

@@ -4,8 +4,10 @@ from hashlib import blake2b
 
 import msgspec
 
+from runapi.core.idempotency import KeptAnswer
 from runapi.core.keys import Mode
 from runapi.core.ledger.books import Ending, TransferKind
+from runapi.core.receipts import ReceiptSource
 from runapi.core.records import RequestRecord
 from runapi.core.usage import UsageSource
 
@@ -93,7 +95,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Settle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """End a request and charge it, never more than its hold; the rest is written off.
 
-    `amount_nano` is `cost_pico` rounded up. The request's row is written in the same commit.
+    `amount_nano` is `cost_pico` rounded up. The request's row, what its receipt is made from, and the answer that its
+    idempotency key repeats, are written in the same commit.
     """
 
     request_id: str
@@ -104,6 +107,8 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at_us: int
     reason: str = ""
     record: RequestRecord | None = None
+    receipt: ReceiptSource | None = None
+    answer: KeptAnswer | None = None
 
 
 class Void(msgspec.Struct, frozen=True, kw_only=True, gc=False):

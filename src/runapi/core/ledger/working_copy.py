@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from runapi.core.idempotency import KeptAnswer
 from runapi.core.keys import Mode
 from runapi.core.ledger.books import AccountKind, Balance, Ending, Hold, house_number
 from runapi.core.ledger.chain import row_hash
@@ -16,6 +17,7 @@ from runapi.core.ledger.operations import (
     UnknownHold,
     Void,
 )
+from runapi.core.receipts import ReceiptSource
 from runapi.core.records import RequestRecord
 
 REVENUE = tuple(house_number(AccountKind.REVENUE, mode) for mode in (Mode.LIVE, Mode.TEST))
@@ -57,6 +59,8 @@ class Changes(msgspec.Struct):
     changed: dict[str, Hold]  # opened before these operations
     closed: list[str]  # opened before these operations
     records: list[RequestRecord]
+    receipts: list[ReceiptSource]
+    answers: list[KeptAnswer]
 
 
 class WorkingCopy:
@@ -64,7 +68,7 @@ class WorkingCopy:
 
     __slots__ = (
         *("state", "balances", "holds", "endings", "known", "seq", "tail"),
-        *("rows", "opened", "changed", "closed", "records"),
+        *("rows", "opened", "changed", "closed", "records", "receipts", "answers"),
     )
 
     def __init__(self, state: BooksState) -> None:
@@ -79,6 +83,8 @@ class WorkingCopy:
         self.changed: dict[str, Hold] = {}
         self.closed: list[str] = []
         self.records: list[RequestRecord] = []
+        self.receipts: list[ReceiptSource] = []
+        self.answers: list[KeptAnswer] = []
 
     def changes(self) -> Changes:
         before = self.state.balances
@@ -89,7 +95,7 @@ class WorkingCopy:
                 deltas[number] = Delta(now.posted - was.posted, now.held - was.held, now.guarded)
         return Changes(
             *(self.seq, self.tail, self.rows, deltas, self.opened, self.changed),
-            *(self.closed, self.records),
+            *(self.closed, self.records, self.receipts, self.answers),
         )
 
     def touch(self, number: int) -> Balance | None:

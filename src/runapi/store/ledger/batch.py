@@ -34,7 +34,9 @@ from runapi.core.ledger.operations import (
 from runapi.core.ledger.working_copy import BooksState, Changes
 from runapi.store.driver import cut, fill_up, open_cursor, statement
 from runapi.store.faults import LedgerDamaged, LedgerFenced
+from runapi.store.idempotency import insert_answers
 from runapi.store.ledger import statements
+from runapi.store.receipt_rows import receipt_statements
 from runapi.store.record_rows import record_statements
 
 COMMANDS = 0
@@ -107,6 +109,9 @@ class _Tables:
         """Write all of it, in few statements."""
         for request_rows in record_statements(self._connection, changes.records):
             self._cursor.execute(*request_rows)
+        for receipt_rows in receipt_statements(self._connection, changes.receipts):
+            self._cursor.execute(*receipt_rows)
+        insert_answers(self._connection, changes.answers)
         if changes.changed:
             self._update_holds(changes.changed)
         if not changes.rows:

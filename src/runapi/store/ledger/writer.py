@@ -310,6 +310,8 @@ class LedgerWriter:
                 raise
             log.exception("request_row_lost", request=operation.request_id, reason=repr(fault))
             bare = msgspec.structs.replace(operation, record=None)
+            if isinstance(bare, Settle):
+                bare = msgspec.structs.replace(bare, receipt=None, answer=None)
             return await self._database.run(write_operations, [bare], node=node, epoch=epoch)
 
 

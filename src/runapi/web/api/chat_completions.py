@@ -1,11 +1,18 @@
 """POST /v1/chat/completions."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 from runapi.core import problems
 from runapi.core.keys import Principal
+from runapi.core.limit_problems import ledger_unavailable
 from runapi.core.problems import Problem
+from runapi.flows.idempotency import Recorder
+from runapi.store.faults import StoreFault
 from runapi.web.asgi import Call
 from runapi.web.services import Services
 
+Answer = Callable[..., Awaitable[None]]
 _JSON = (b"application/json", b"text/plain")  # the latter is what a browser sends without asking first
 
 
@@ -17,7 +24,41 @@ async def create_chat_completion(services: Services, call: Call, principal: Prin
     except Problem as problem:
         services.relay.note_refusal(principal, call.request_id, problem)
         raise
-    await services.relay.answer(principal, body, call, call.request_id)
+    max_cost = call.headers.get(b"x-runapi-max-cost") or call.headers.get(b"max_cost")
+    answer = partial(
+        services.relay.answer,
+        principal,
+        body,
+        request_id=call.request_id,
+        max_cost=None if max_cost is None else max_cost.decode("latin-1"),
+    )
+    if b"idempotency-key" not in call.headers:
+        await answer(client=call)
+    else:
+        await _answer_once(services, call, principal, body, answer)
+
+
+async def _answer_once(
+    services: Services, call: Call, principal: Principal, body: bytes, answer: Answer
+) -> None:
+    """Answer a request under an idempotency key: it runs once, however often it is sent."""
+    begun, key = False, call.headers[b"idempotency-key"]
+
+    async def run(recorder: Recorder) -> None:
+        nonlocal begun
+        begun = True
+        await answer(client=recorder.client, keep=recorder.keep)
+
+    try:
+        await services.idempotent.answer(
+            principal, key, path=call.path, body=body, client=call, request_id=call.request_id, run=run
+        )
+    except Problem as problem:
+        if not begun:
+            services.relay.note_refusal(principal, call.request_id, problem)
+        raise
+    except StoreFault:
+        raise ledger_unavailable() from None
 
 
 def _check_content_type(call: Call) -> None:

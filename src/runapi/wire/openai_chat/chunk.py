@@ -72,22 +72,6 @@ def read_chunk(event: bytes) -> tuple[Chunk, bytes] | None:
     return chunk, event
 
 
-def read_plain_text(event: bytes) -> str | None:
-    """Read the text of an ASCII chunk that does nothing but add text to the only answer; None: it does more."""
-    try:
-        chunk = _decode_chunk(event)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    choices = chunk.choices
-    if not choices or len(choices) > 1 or chunk.usage != NULL or chunk.error != NULL:
-        return None
-    choice = choices[0]
-    delta = choice.delta
-    if choice.index or choice.finish_reason or delta.role or delta.tool_calls:
-        return None
-    return delta.content or None
-
-
 def read_head(event: bytes) -> ChunkHead:
     """Read what a chunk that `read_chunk` could read begins with."""
     try:

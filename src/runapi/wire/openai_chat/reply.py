@@ -36,7 +36,7 @@ class _Reply(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Reply).decode
-_NOTHING = (b"null", b'""', b"[]")
+_NOTHING = (NULL, Raw(b'""'), Raw(b"[]"))
 _WRITTEN = ("content", "refusal", "name", "arguments", "input")
 
 
@@ -84,7 +84,8 @@ def read_chat_reply(body: bytes) -> ChatReply:
     """
     try:
         reply = _decode(body)
-        body.decode()
+        if not body.isascii():
+            body.decode()  # the skipped parts must be UTF-8 as well
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadReplyError from None
     if reply.choices is None or reply.error != NULL:
@@ -100,8 +101,13 @@ def read_chat_reply(body: bytes) -> ChatReply:
 
 
 def _delivers(message: _Message) -> bool:
-    parts = (message.content, message.refusal, message.tool_calls, message.function_call, message.audio)
-    return any(bytes(part) not in _NOTHING for part in parts)
+    return (
+        message.content not in _NOTHING
+        or message.refusal not in _NOTHING
+        or message.tool_calls not in _NOTHING
+        or message.function_call not in _NOTHING
+        or message.audio not in _NOTHING
+    )
 
 
 def _with_model(body: bytes, theirs: str, ours: str) -> bytes:

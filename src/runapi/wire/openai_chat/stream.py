@@ -19,10 +19,10 @@ from runapi.wire.openai_chat.chunk import (
     ChunkHead,
     read_chunk,
     read_head,
-    read_plain_text,
     text_of,
 )
 from runapi.wire.openai_chat.request import NULL
+from runapi.wire.openai_chat.template import Template, learn_template
 from runapi.wire.splice import (
     as_written,
     null_usage_as_written,
@@ -38,6 +38,8 @@ DONE = b"data: [DONE]\n\n"
 MOST_TEXT_KEPT = (
     64 * 1024
 )  # characters of the answer kept for counting it here, should the upstream not count
+_FREE_TEMPLATES = 8
+_TEMPLATE_COST = 4  # chunks that templates must have served for another one to pay
 
 
 class StreamFault(StrEnum):
@@ -64,11 +66,14 @@ class ChatStream:
         "_head",
         "_keeps_head",
         "_marks",
+        "_newest",
         "_raw_usage",
         "_renames",
         "_role_sent",
         "_seen",
         "_splitter",
+        "_template",
+        "_template_credit",
         "_text_length",
         "_texts",
         "_usage_chunk",
@@ -99,6 +104,9 @@ class ChatStream:
         )  # the client knows it from before this upstream's first chunk
         self._renames: list[tuple[bytes, bytes]] | None = None
         self._marks: list[bytes] = []  # what a chunk must hold for `_renames` to fit it
+        self._newest = b""  # the newest chunk, if it went to the client
+        self._template: Template | None = None  # what it and the next ones are alike in
+        self._template_credit = _FREE_TEMPLATES * _TEMPLATE_COST
         self._drops_roles = self._role_sent
         self._seen: set[int] = set()  # the choices that began
         self._finished: set[int] = set()  # ... and those with a finish_reason
@@ -115,14 +123,35 @@ class ChatStream:
 
         After it `ended` says that the upstream has finished, `fault` that it broke; neither takes more.
         """
-        if plain := self._pass_plain(data):
-            return plain
+        if self._template is None:
+            return self._feed_slowly(data)
+        if self._splitter.held:
+            data = self._splitter.held + data
+            self._splitter.held = b""
+        take, out, at = self._template.take, [], 0
+        while at < len(data) and (plain := take(data, at)):
+            chunk, text, at = plain
+            out.append(chunk)
+            self._add_text(text)
+        self._template_credit += len(out)
+        if at < len(data):
+            out.append(self._feed_slowly(data[at:]))
+        return b"".join(out)
+
+    def _feed_slowly(self, data: bytes) -> bytes:
+        """Take in what no template fits. Whatever way a chunk takes, the client gets the same bytes."""
         try:
             events = self._splitter.feed(data)
         except EventTooLongError:
             self.fault = StreamFault.UNREADABLE
             return b""
-        return self._take(events)
+        out = self._take(events)
+        if self._newest and self._finish is None and self._template_credit >= _TEMPLATE_COST:
+            self._template_credit -= _TEMPLATE_COST
+            learned = learn_template(self._newest, self._renames or [], self._marks)
+            self._template = learned or self._template
+        self._newest = b""
+        return out
 
     def feed_end(self) -> bytes:
         """Take in the end of the upstream's body; a finish_reason must have come, `[DONE]` need not."""
@@ -141,7 +170,7 @@ class ChatStream:
                 head.id if len(bytes(head.id)) > len(b"null") else Raw(msgspec.json.encode(id_if_first)),
                 head.created if head.created != NULL else Raw(b"%d" % now_s),
             )
-            self._keeps_head, self._renames = True, None
+            self._keeps_head, self._renames, self._template = True, None, None
         return b"data: %b\n\n" % self._chunk([_EMPTY_CHOICE], NULL)
 
     def tail(self, cost_usd: str, counted: Usage) -> bytes:
@@ -163,6 +192,11 @@ class ChatStream:
         return b"data: %b\n\n%b" % (last, DONE)
 
     @property
+    def raw_usage(self) -> bytes | None:
+        """The upstream's report as it wrote it; None where there is none that can be believed."""
+        return self._raw_usage
+
+    @property
     def text(self) -> str:
         """The delivered text, its first MOST_TEXT_KEPT characters or a little more."""
         return "".join(self._texts)
@@ -171,36 +205,6 @@ class ChatStream:
     def text_length(self) -> int:
         """Characters of the delivered text, all of it."""
         return self._text_length
-
-    def _pass_plain(self, data: bytes) -> bytes | None:
-        """Pass on one whole event that only adds text, as most reads are; None: it takes the long way.
-
-        Whatever way a chunk takes, the client gets the same bytes.
-        """
-        if (
-            self._renames is None
-            or self._finish is not None
-            or not data.startswith(b"data: {")
-            or not data.endswith(b"}\n\n")
-            or data.count(b"\n") != 2
-            or b"\r" in data
-            or not data.isascii()
-            or self._splitter.held_bytes
-        ):
-            return None
-        text = read_plain_text(data[6:-2])
-        for mark in self._marks:
-            if mark not in data:
-                return None
-        if text is None:
-            return None
-        self.delivers = True
-        if self._text_length < MOST_TEXT_KEPT:
-            self._texts.append(text)
-        self._text_length += len(text)
-        for old, new in self._renames:
-            data = data.replace(old, new)
-        return data
 
     def _take(self, events: list[bytes]) -> bytes:
         before = self._role_sent, self._head, self._keeps_head
@@ -225,6 +229,7 @@ class ChatStream:
 
     def _take_chunk(self, event: bytes) -> bytes | None:
         """Read one chunk; return what the client gets now, if anything."""
+        self._newest = b""
         read = read_chunk(event)
         if read is None:
             self.fault = StreamFault.UNREADABLE
@@ -233,14 +238,16 @@ class ChatStream:
         if chunk.error != NULL:
             self.fault = StreamFault.ERROR
             return None
-        event = self._rename(event)
+        theirs, event = event, self._rename(event)
         if chunk.service_tier is not None:
             self.service_tier = chunk.service_tier
         if chunk.usage != NULL:
             event = self._take_usage(event, chunk)
             if not chunk.choices:
                 return None
-        return self._place(event, chunk.choices or [])
+        out = self._place(event, chunk.choices or [])
+        self._newest = theirs if out else b""
+        return out
 
     def _take_usage(self, event: bytes, chunk: Chunk) -> bytes:
         """Keep the counts for the end: the last report holds, reports are never summed (reliability F-34)."""
@@ -255,10 +262,7 @@ class ChatStream:
         """Hold a chunk that finishes; pass on all others, behind a held one that was not the last after all."""
         text = text_of(choices)
         if text:
-            self.delivers = True
-            if self._text_length < MOST_TEXT_KEPT:
-                self._texts.append(text)
-            self._text_length += len(text)
+            self._add_text(text)
         finishes = names_role = False
         for choice in choices:
             self._seen.add(choice.index)
@@ -275,13 +279,21 @@ class ChatStream:
             self._role_sent = True
         held, self._finish = self._finish, event if finishes else None
         if finishes:
+            self._template = None  # what follows lets this one go
             return held
         return event if held is None else b"%b\n\ndata: %b" % (held, event)
+
+    def _add_text(self, text: str) -> None:
+        self.delivers = True
+        if self._text_length < MOST_TEXT_KEPT:
+            self._texts.append(text)
+        self._text_length += len(text)
 
     def _rename(self, event: bytes) -> bytes:
         """Put our names in the place of the upstream's; every other byte stays."""
         if self._renames is None or not all([mark in event for mark in self._marks]):  # noqa: C419 - a list is faster
             self._renames = self._learn_renames(event)
+            self._template = None
         for old, new in self._renames:
             event = event.replace(old, new)
         return event
