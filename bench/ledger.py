@@ -15,21 +15,28 @@ import uvloop
 from runapi.core.keys import Mode
 from runapi.core.ledger.books import TransferKind
 from runapi.core.ledger.operations import OpenHold, Operation, Post, Settle, make_tid
+from runapi.core.ledger.recover import write_usage
 from runapi.core.money import NANO_PER_USD
+from runapi.core.price_book import Price
+from runapi.core.pricing import PriceTable, Rates, charge
 from runapi.core.records import Outcome, RequestRecord
 from runapi.core.usage import Usage, UsageSource
 from runapi.store.accounts import create_account
 from runapi.store.database import Database
 from runapi.store.ledger.batch import write_operations
 from runapi.store.ledger.recovery import recover
-from runapi.store.ledger.verify import verify
+from runapi.store.ledger.verify import verify, verify_running
 from runapi.store.ledger.writer import LedgerWriter, Seat
+from runapi.store.prices import publish_prices
 
 ACCOUNTS = 20
 CONCURRENT = 64
-HOLD_NANO, COST_PICO = 10_000_000, 1_234_567_890
-COST_NANO = 1_234_568
-USAGE = '{"input":1200,"cached":800,"cache_write":0,"output":350,"reasoning":64}'
+MODEL = "gpt-5.5"
+PRICES = PriceTable(standard=Rates(input=2_500_000, output=15_000_000, cached=250_000, cache_write=2_500_000))
+USED = Usage(1200, 800, 0, 350, 64)
+USAGE = write_usage(USED)
+COST = charge(PRICES, USED)
+HOLD_NANO = 10_000_000
 OTHER_WORK_US = 150  # of the event loop for each request: about what the gateway itself takes
 VERIFIED_TRANSFERS = 1_000_000
 
@@ -53,10 +60,10 @@ def hold_for(request_id: str, account_id: int) -> OpenHold:
         amount_nano=HOLD_NANO,
         least_nano=HOLD_NANO // 10,
         key_id=account_id,
-        price_version=7,
+        price_version=1,
         at_us=time.time_ns() // 1_000,
         endpoint="/v1/chat/completions",
-        model="gpt-5.5",
+        model=MODEL,
     )
 
 
@@ -78,15 +85,15 @@ def settlement_of(hold: OpenHold) -> Settle:
         attempts=1,
         first_byte_us=350_000,
         total_us=2_000_000,
-        usage=Usage(1200, 800, 0, 350, 64),
+        usage=USED,
         usage_source=UsageSource.REPORTED,
-        cost_pico=COST_PICO,
-        cost_nano=COST_NANO,
+        cost_pico=COST.pico,
+        cost_nano=COST.nano,
     )
     return Settle(
         request_id=hold.request_id,
-        amount_nano=COST_NANO,
-        cost_pico=COST_PICO,
+        amount_nano=COST.nano,
+        cost_pico=COST.pico,
         usage=USAGE,
         usage_source=UsageSource.REPORTED,
         at_us=hold.at_us,
@@ -161,7 +168,9 @@ def _work(microseconds: int) -> float:
 
 
 def furnish(database: Database) -> Seat:
-    """Accounts with money, and this process's seat."""
+    """Accounts with money, a price, and this process's seat."""
+    price = Price(model=MODEL, ours=PRICES, official=PRICES, policy="catalogue", source="made up")
+    database.run_now(publish_prices, 1, [price], 1)
     for number in range(1, ACCOUNTS + 1):
         database.run_now(create_account, f"customer {number}", 1)
         topup = Post(
@@ -204,11 +213,11 @@ async def measure(name: str, database: Database, scale: float) -> None:
     print(f"  verified: {found.transfers:,} transfers, {found.fault_count} faults")
 
 
-def measure_verify(database: Database) -> None:
+def measure_verify(database: Database, transfers: int) -> None:
     seat = furnish(database)
     ids = Ids()
     began = time.perf_counter()
-    for _ in range(VERIFIED_TRANSFERS // 2 // 1_000):
+    for _ in range(transfers // 2 // 1_000):
         holds = [hold_for(ids.next(), 1 + place % ACCOUNTS) for place in range(1_000)]
         ends = [settlement_of(hold) for hold in holds]
         database.run_now(write_operations, [*holds, *ends], node=seat.node, epoch=seat.epoch)
@@ -219,6 +228,9 @@ def measure_verify(database: Database) -> None:
     print(
         f"  {found.transfers:,} transfers verified in {took_s:.1f} s ({cpu_s:.1f} s of CPU), {found.fault_count} faults"
     )
+    began = time.perf_counter()
+    asyncio.run(verify_running(database))
+    print(f"  ... in steps, as a running server does it: {time.perf_counter() - began:.1f} s")
     print(f"  (written in {wrote_s:.0f} s, in batches of 2,000, each request with its row)")
 
 
@@ -243,6 +255,7 @@ def databases(engines: list[str]) -> Iterator[list[tuple[str, Database]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.ledger", description=__doc__)
     parser.add_argument("--verify", action="store_true", help="write and verify 1,000,000 transfers instead")
+    parser.add_argument("--transfers", type=int, default=VERIFIED_TRANSFERS, help="so many of them instead")
     parser.add_argument("--only", choices=("sqlite", "postgres"), help="one of the two databases")
     parser.add_argument("--scale", type=float, default=1.0, help="more or fewer rounds")
     options = parser.parse_args()
@@ -251,7 +264,7 @@ def main() -> None:
         for name, database in opened:
             if options.verify:
                 print(name)
-                measure_verify(database)
+                measure_verify(database, options.transfers)
             else:
                 uvloop.run(measure(name, database, options.scale))
 

@@ -26,6 +26,7 @@ from runapi.flows.deadlines import Deadlines
 from runapi.flows.desk import CommandDesk
 from runapi.flows.exchange import Patience
 from runapi.flows.first_start import FirstStart, first_start
+from runapi.flows.front_desk import FrontDesk
 from runapi.flows.idempotency import IdempotentRequests
 from runapi.flows.load_catalog import load_catalog
 from runapi.flows.office import Change, Office, open_office
@@ -195,6 +196,7 @@ def _join(
         most_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
         trusted_proxies=settings.trusted_proxies,
+        front_desk=FrontDesk(written=log.written),
     )
     upkeep = Upkeep(database, office, recovery.seat, reload)
     app = App(

@@ -2,18 +2,26 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
-from runapi.core import limit_problems, problems
+from runapi.core import (
+    account_problems,
+    idempotency_problems,
+    limit_problems,
+    payment_problems,
+    problems,
+)
+from runapi.core.keys import Mode
 from runapi.core.problems import Problem
 from runapi.core.windows import Span
 
 Factory = Callable[..., Problem]
+MODULES = (problems, limit_problems, account_problems, payment_problems, idempotency_problems)
 FACTORIES: dict[str, Factory] = {
     name: function
-    for module in (problems, limit_problems)
+    for module in MODULES
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_")
 }
@@ -50,12 +58,22 @@ MEANT = {
     "key_expired": {"auth"},
 }
 OF_THE_CALLERS_FUNDS = {"insufficient_credits", "account_frozen", "spend_limit_reached"}
-STATUSES = {400, 401, 402, 404, 405, 408, 410, 413, 414, 415, 429, 431, 500, 501, 502, 503, 504}
+STATUSES = {
+    *(400, 401, 402, 404, 405, 408, 409, 410, 413, 414, 415, 422, 429, 431),
+    *(500, 501, 502, 503, 504),
+}
 
 
 def made(factory: Factory) -> list[Problem]:
     """The problem, with every optional argument given and, if there are any, with all of them left out."""
-    values: dict[object, object] = {str: "word", int: 500, int | None: 500, Span: Span.DAY}
+    values: dict[object, object] = {
+        str: "word",
+        int: 500,
+        int | None: 500,
+        Span: Span.DAY,
+        Mode: Mode.LIVE,
+        Iterable[str]: ("word", "words"),
+    }
     parameters = inspect.signature(factory).parameters.values()
     full = [
         "A sentence." if p.name == "explanation" else values.get(p.annotation, "word") for p in parameters
@@ -71,8 +89,9 @@ def said(problem: Problem) -> set[str]:
 
 
 def test_there_are_factories_to_test():
-    assert len(FACTORIES) >= 25
+    assert len(FACTORIES) >= 60
     assert set(MEANT) <= set(FACTORIES)
+    assert len({function.__module__ for function in FACTORIES.values()}) == len(MODULES)
 
 
 @pytest.mark.parametrize("name", FACTORIES)

@@ -237,6 +237,9 @@ def test_answer_is_metered_whole_for_who_reads_no_more(caller, first):
 
 
 def test_slow_client_slows_the_upstream_and_takes_no_memory(caller, first):
+    first.then(streamed(ROLE, WORD, FINISH, "[DONE]"))  # without usage: the tokenizer is loaded from here on
+    caller.stream(HELLO)
+    has(caller.row(), usage_source="estimated")
     sent = []
     count = steps.answer(lambda _: sent.append(1) or steps.sse(FAT))
     first.then(streamed(ROLE, end=[steps.repeat([count])]))

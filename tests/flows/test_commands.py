@@ -148,7 +148,9 @@ async def test_commands_at_the_same_time_do_not_lose_each_other(counter: Counter
 
 def test_every_command_that_changes_what_the_server_holds_says_so():
     assert {name for name, command in COMMANDS.items() if command.changes} == {
+        "accounts.adjust",
         "accounts.credit",
+        "accounts.refund",
         "keys.create",
         "keys.limit",
         "keys.revoke",
@@ -162,7 +164,22 @@ def test_every_command_that_changes_what_the_server_holds_says_so():
 
 
 async def test_account_is_opened_listed_and_shown(counter: Counter):
-    acme = {"id": 1, "name": "acme", "created_at": "2026-09-21T14:13:20.123456Z"}
+    nothing = {"held_nano": "0", "held_usd": "0", "frozen": False}
+    live = {"posted_nano": "0", "posted_usd": "0", "available_nano": "0", "available_usd": "0", **nothing}
+    play_nano, play_usd = str(1_000 * 10**9), "1000"
+    test = {
+        "posted_nano": play_nano,
+        "posted_usd": play_usd,
+        "available_nano": play_nano,
+        "available_usd": play_usd,
+        **nothing,
+    }
+    acme = {
+        "id": 1,
+        "name": "acme",
+        "created_at": "2026-09-21T14:13:20.123456Z",
+        "balances": {"live": live, "test": test},
+    }
     assert await counter.do("accounts.create", name="acme") == acme
     assert await counter.do("accounts.list") == [acme]
     assert await counter.do("accounts.show", name="acme") == {**acme, "keys": []}

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,17 @@ from fakes import specification
 from fakes.needs import need
 from fakes.server import Gateway
 from fakes.upstream import ScriptedUpstream
-from runapi.core import problems
+from runapi.core import (
+    account_problems,
+    idempotency_problems,
+    limit_problems,
+    payment_problems,
+    problems,
+)
+from runapi.core.keys import Mode
 from runapi.core.problems import Problem
+from runapi.core.windows import Span
+from runapi.wire.openai_chat.stream import StreamFault
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text("utf-8")
@@ -24,10 +33,12 @@ QUICKSTART = (REPOSITORY / "docs" / "guide" / "quickstart.md").read_text("utf-8"
 ERRORS = (REPOSITORY / "docs" / "api" / "errors.md").read_text("utf-8")
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 CANARY = "sk-canary-of-the-pages"
+MODULES = (problems, limit_problems, account_problems, payment_problems, idempotency_problems)
 FACTORIES: dict[str, Callable[..., Problem]] = {
     name: function
-    for name, function in inspect.getmembers(problems, inspect.isfunction)
-    if function.__module__ == problems.__name__
+    for module in MODULES
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and not name.startswith("_")
 }
 
 
@@ -139,24 +150,54 @@ def test_quickstart_works_from_top_to_bottom(newcomer: Newcomer):
 # ---- errors and links ------------------------------------------------------------------------------------
 
 
-def example(factory: Callable[..., Problem]) -> Problem:
-    """A problem that the factory makes, with its own code where it has one by default."""
+def examples(factory: Callable[..., Problem]) -> Iterator[Problem]:
+    """The problems that the factory makes, with its own code where it has one by default."""
     parameters = inspect.signature(factory).parameters.values()
-    return factory(*[500 if p.annotation is int else "word" for p in parameters if p.default is p.empty])
+    values: dict[object, object] = {
+        int: 500,
+        int | None: 500,
+        Span: Span.DAY,
+        Mode: Mode.LIVE,
+        Iterable[str]: ("word",),
+    }
+    asked = [p for p in parameters if p.default is p.empty]
+    for what in ("requests", "tokens"):  # of which there may be too many in a minute
+        full = [what if p.name == "what" else values.get(p.annotation, "word") for p in asked]
+        yield factory(*full)
+    yield factory(
+        *[None if "None" in str(p.annotation) else value for p, value in zip(asked, full, strict=True)]
+    )
 
 
-@pytest.mark.parametrize("name", FACTORIES)
-def test_errors_page_lists_every_problem(name: str):
-    problem = example(FACTORIES[name])
-    code = f"`{problem.code}`" if problem.code else "none"
-    rows = [line for line in ERRORS.splitlines() if f"| `{problem.type}` | {code} |" in line]
-    statuses = {status for row in rows for status in re.findall(r"\d{3}", row.split("|")[1])}
-    assert str(problem.status) in statuses, f"{problem.status} {problem.type} {problem.code}"
+def every_example() -> Iterator[Problem]:
+    """Every problem that a client can be told in so many words."""
+    for factory in FACTORIES.values():
+        yield from examples(factory)
+    for fault in StreamFault:
+        yield problems.stream_failed(fault)
 
 
-def test_errors_page_lists_no_code_that_does_not_exist():
-    listed = set(re.findall(r"^\| [0-9 ,or]+ \| `\w+` \| `(\w+)` \|", ERRORS, re.MULTILINE))
-    assert listed == {example(factory).code for factory in FACTORIES.values()} - {None}
+def test_errors_page_lists_every_problem():
+    missing = set()
+    for problem in every_example():
+        code = f"`{problem.code}`" if problem.code else "none"
+        rows = [line for line in ERRORS.splitlines() if f"| `{problem.type}` | {code} |" in line]
+        statuses = {status for row in rows for status in re.findall(r"\d{3}", row.split("|")[1])}
+        if str(problem.status) not in statuses:
+            missing.add((problem.status, problem.type, problem.code))
+    assert missing == set()
+
+
+def test_errors_page_lists_nothing_that_does_not_exist():
+    rows = re.findall(r"^\| ([0-9 ,or]+) \| `(\w+)` \| `?(\w+)`? \|", ERRORS, re.MULTILINE)
+    listed = {
+        (int(status), kind, code) for statuses, kind, code in rows for status in re.findall(r"\d+", statuses)
+    }
+    told = {(problem.status, problem.type, problem.code or "none") for problem in every_example()}
+    passed_on = {
+        (status, "server_error", "upstream_error") for status in (502, 503)
+    }  # the upstream's own status
+    assert listed == told | passed_on
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

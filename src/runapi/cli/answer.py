@@ -12,6 +12,7 @@ from runapi.core.problems import Problem
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 REFUSED = 1
+ANSWER_TIMEOUT_S = 30.0
 WRONG_USE = 2
 
 
@@ -25,13 +26,19 @@ class CommandFailed(Exception):  # noqa: N818 - what is told to the user, not an
 
 
 def answer(
-    command: str, parameters: Mapping[str, object], form: type[T], show: Callable[[T], None], *, as_json: bool
+    command: str,
+    parameters: Mapping[str, object],
+    form: type[T],
+    show: Callable[[T], None],
+    *,
+    as_json: bool,
+    timeout_s: float = ANSWER_TIMEOUT_S,
 ) -> T:
     """Carry out `command` and print its result, as JSON or by `show`; on failure say why and exit."""
     from runapi.cli.ask import ask  # noqa: PLC0415 - the database and HTTP: not for --help
 
     try:
-        result = ask(command, parameters)
+        result = ask(command, parameters, timeout_s)
         read = msgspec.json.decode(result, type=form)
     except CommandFailed as failure:
         fail(failure, as_json=as_json)

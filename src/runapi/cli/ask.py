@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import typer
 
-from runapi.cli.answer import CommandFailed
+from runapi.cli.answer import ANSWER_TIMEOUT_S, CommandFailed
 from runapi.cli.environment import read_settings
 from runapi.core.routing import ProbeResult
 from runapi.flows.desk import CommandDesk
@@ -25,7 +25,6 @@ from runapi.store.secrets import Vault
 from runapi.web.operator.server_file import RunningServer, read_server_file
 from runapi.wire.catalog_file import CatalogFault
 
-ANSWER_TIMEOUT_S = 30
 PATIENCE_S = 3.0  # a server that starts holds the folder before it listens; another command holds it shortly
 PAUSE_S = 0.1
 NOT_THERE = frozenset(
@@ -33,8 +32,8 @@ NOT_THERE = frozenset(
 )
 
 
-def ask(command: str, parameters: Mapping[str, object]) -> bytes:
-    """Carry out `command`; give its result as JSON.
+def ask(command: str, parameters: Mapping[str, object], timeout_s: float = ANSWER_TIMEOUT_S) -> bytes:
+    """Carry out `command`; give its result as JSON. A running server has `timeout_s` to answer.
 
     Raises:
         CommandFailed: it was refused, or nobody could carry it out.
@@ -49,7 +48,7 @@ def ask(command: str, parameters: Mapping[str, object]) -> bytes:
             server = read_server_file(settings.home)
         except (StoreFault, CatalogFault) as fault:
             raise CommandFailed(str(fault), "store_failed") from None
-        result = None if server is None else _ask_server(server, command, body)
+        result = None if server is None else _ask_server(server, command, body, timeout_s)
         if result is not None:
             return result
         if time.monotonic() > give_up_at_s:
@@ -89,7 +88,7 @@ async def _probe(base_url: str, api_key: str) -> ProbeResult:
     return await probe(base_url, api_key)
 
 
-def _ask_server(server: RunningServer, command: str, body: bytes) -> bytes | None:
+def _ask_server(server: RunningServer, command: str, body: bytes, timeout_s: float) -> bytes | None:
     """Hand the command to a running server; None when it is not there, so that nothing was carried out."""
     request = urllib.request.Request(  # noqa: S310 - a URL that our own server wrote
         f"{server.url}/admin/v1/{command}",
@@ -98,7 +97,7 @@ def _ask_server(server: RunningServer, command: str, body: bytes) -> bytes | Non
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy
     try:
-        with opener.open(request, timeout=ANSWER_TIMEOUT_S) as answer:
+        with opener.open(request, timeout=timeout_s) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as refusal:
         failure = _failure(refusal)

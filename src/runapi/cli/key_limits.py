@@ -51,7 +51,7 @@ def limit(
     expires: Expires = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set limits of a key (kept, not enforced yet); without options, show them. The word none takes one away."""
+    """Set limits of a key; without options, show them. The word none takes one away."""
     texts = {
         "spend_day": spend_day,
         "spend_week": spend_week,

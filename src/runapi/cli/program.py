@@ -5,9 +5,11 @@ import typer
 import runapi
 from runapi.cli import (
     accounts,
+    adjustments,
     codes,
     key_limits,
     keys,
+    ledger,
     manual_credit,
     models,
     prices,
@@ -32,9 +34,12 @@ app.add_typer(upstreams.app, name="upstreams")
 app.add_typer(requests.app, name="requests")
 app.add_typer(models.app, name="models")
 app.add_typer(prices.app, name="prices")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(codes.app, name="codes")
 app.add_typer(receipts.app, name="receipts")
 accounts.app.command("credit")(manual_credit.credit)
+accounts.app.command("adjust")(adjustments.adjust)
+accounts.app.command("refund")(adjustments.refund)
 keys.app.command("limit")(key_limits.limit)
 
 

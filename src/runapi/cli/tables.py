@@ -22,10 +22,19 @@ NUMBERS = frozenset(
         "INPUT",
         "CACHED",
         "OUTPUT",
+        "LIVE USD",
+        "TEST USD",
+        "POSTED USD",
+        "HELD USD",
+        "ROW",
+        "COUNT",
+        "FAULTS",
+        "REQUESTS",
+        "%",
     )
 )
 FOLDED = frozenset(
-    {"NAME", "ACCOUNT", "MODEL", "MODELS", "BASE URL"}
+    {"NAME", "ACCOUNT", "MODEL", "MODELS", "BASE URL", "REQUEST OR REASON"}
 )  # others keep their width where it is tight
 
 Cell = str | list[str]

@@ -148,6 +148,20 @@ class KeyGate:
             now_us: the wall clock.
             ticks_us: a monotonic clock.
         """
+        room = self.ask(
+            model,
+            tokens=tokens,
+            amount_nano=amount_nano,
+            least_nano=least_nano,
+            now_us=now_us,
+            ticks_us=ticks_us,
+        )
+        return room if isinstance(room, Reached) else self._take(tokens, room, now_us, ticks_us)
+
+    def ask(
+        self, model: str, *, tokens: int, amount_nano: int, least_nano: int, now_us: int, ticks_us: int
+    ) -> int | Reached:
+        """Say how much `enter` would let the request set aside, or which limit it would reach; nothing changes."""
         limits = self.limits
         if not limits.allows_model(model):
             return Reached(Limit.MODEL, subject=model[:100])
@@ -162,7 +176,13 @@ class KeyGate:
             if room_nano < max(least_nano, 1):
                 return _spent(window, least_nano, now_us)
             amount_nano = min(amount_nano, room_nano)
-        return self._take(tokens, amount_nano, now_us, ticks_us)
+        return amount_nano
+
+    def windows(self, now_us: int) -> tuple[SpendWindow, ...]:
+        """The spending limits with what is spent and set aside of each; to be read, not changed."""
+        for window in self._windows.values():
+            window.roll(now_us)
+        return tuple(self._windows.values())
 
     def shrink(self, admitted: Pass, granted_nano: int) -> None:
         """Give back what the ledger did not grant of the pass's amount."""

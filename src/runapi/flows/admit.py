@@ -61,6 +61,11 @@ class Admission:
             if reached is not None:
                 raise reached.problem()
 
+    def allows_model(self, principal: Principal, model_id: str) -> bool:
+        """Say whether the key's limits let it use the model."""
+        gate = self.gates.get(principal.key_id)
+        return gate is None or gate.limits.allows_model(model_id)
+
     def check_storm(self, principal: Principal) -> None:
         """Answer a key that is refused again and again from memory.
 
@@ -180,12 +185,10 @@ class Admission:
                 return outcome
             case Insufficient(available_nano):
                 problem = limit_problems.insufficient_credits(
-                    wish.least_nano, max(available_nano, 0), _how_to_top_up(principal.mode)
+                    wish.least_nano, max(available_nano, 0), how_to_top_up(principal.mode)
                 )
             case Frozen():
-                problem = limit_problems.account_frozen(
-                    "Ask the operator of this service, or top up until the balance is above zero."
-                )
+                problem = limit_problems.account_frozen(how_to_top_up(principal.mode))
             case _:  # two requests of one id, or an account that is gone: a bug of ours
                 raise internal_error()
         self._note_refusal(principal, problem, None)
@@ -211,7 +214,8 @@ def _bound_by(wish: HoldWish, cap: int, held: Held, asked_nano: int, max_cost_na
     return "max_cost" if asked_nano == max_cost_nano else "spending limit"
 
 
-def _how_to_top_up(mode: Mode) -> str:
+def how_to_top_up(mode: Mode) -> str:
+    """Give the sentence that ends a refusal for want of funds."""
     if mode is Mode.TEST:
         return (
             "This is play money: redeem a code for test credits (POST /v1/redeem), or ask the operator for "

@@ -1,6 +1,7 @@
 """THE list of operator commands: the command line and the admin API offer these and nothing else.
 
-Each runs in one transaction; one that must ask the network does so afterwards, in `finish`.
+Each runs in one transaction; one that must ask the network does so afterwards, in `finish`. One that reads too much for
+one transaction, which would keep requests waiting, runs in steps and changes nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,15 +11,19 @@ import msgspec
 
 from runapi.flows import (
     add_upstream,
+    adjust_account,
     credit_account,
     issue_key,
     limit_key,
     open_account,
     publish_prices,
+    reconcile_usage,
     redeem,
+    show_ledger,
     show_models,
     show_requests,
     sign_receipt,
+    verify_ledger,
 )
 from runapi.flows.add_upstream import UpstreamProbe
 from runapi.flows.office import Change
@@ -38,6 +43,7 @@ class Command(msgspec.Struct, frozen=True):
     perform: Callable[[Any, Any, Any], Any]  # (connection, office, parameters) -> a row or a list of rows
     changes: frozenset[Change] = NOTHING
     finish: Callable[[Any, UpstreamProbe], Awaitable[Any]] | None = None  # given what `perform` gave
+    in_steps: bool = False  # `perform` is awaited, and given the database in place of a connection
 
 
 ALL = (
@@ -45,6 +51,8 @@ ALL = (
     Command("accounts.list", open_account.ListAccounts, open_account.list_accounts),
     Command("accounts.show", open_account.ShowAccount, open_account.show_account),
     Command("accounts.credit", credit_account.CreditAccount, credit_account.credit_account, BALANCES),
+    Command("accounts.adjust", adjust_account.AdjustAccount, adjust_account.adjust_account, BALANCES),
+    Command("accounts.refund", adjust_account.RefundAccount, adjust_account.refund_account, BALANCES),
     Command("keys.create", issue_key.CreateKey, issue_key.create_key, KEYS),
     Command("keys.list", issue_key.ListKeys, issue_key.list_keys),
     Command("keys.revoke", issue_key.RevokeKey, issue_key.revoke_key, KEYS),
@@ -64,6 +72,12 @@ ALL = (
     Command("prices.show", publish_prices.ShowPrices, publish_prices.show_prices),
     Command("prices.diff", publish_prices.DiffPrices, publish_prices.diff_prices),
     Command("prices.publish", publish_prices.PublishPrices, publish_prices.publish_prices, PRICES),
+    Command("ledger.verify", verify_ledger.VerifyLedger, verify_ledger.verify_ledger, in_steps=True),
+    Command("ledger.show", show_ledger.ShowLedger, show_ledger.show_ledger, in_steps=True),
+    Command("ledger.accounts", show_ledger.ListBooks, show_ledger.list_books),
+    Command(
+        "ledger.reconcile", reconcile_usage.ReconcileUsage, reconcile_usage.reconcile_usage, in_steps=True
+    ),
     Command("codes.create", redeem.CreateCodes, redeem.create_codes),
     Command("codes.list", redeem.ListCodes, redeem.list_codes),
     Command("codes.revoke", redeem.RevokeCode, redeem.revoke_code),

@@ -34,7 +34,7 @@ def credit_account(connection: Connection, office: Office, asked: CreditAccount)
         amount_nano = nano_from_usd(asked.usd)
     except ValueError as fault:
         raise CommandRefused(f"{quoted(asked.usd)} is not accepted: {fault}.") from None
-    reference = _check_reference(asked.reference)
+    reference = check_reference(asked.reference)
     unique = office.random_bytes(RANDOM_BYTES).hex() if reference is None else f"reference {reference}"
     post = Post(
         kind=TransferKind.TOPUP if asked.mode is Mode.LIVE else TransferKind.PROMO,
@@ -74,7 +74,8 @@ def _row(asked: CreditAccount, amount_nano: int, seq: int, available_nano: int |
     )
 
 
-def _check_reference(reference: str | None) -> str | None:
+def check_reference(reference: str | None) -> str | None:
+    """Accept a payment's own number, of 1 to 200 printable characters, or none."""
     if reference is not None and (
         not 1 <= len(reference) <= LONGEST_REFERENCE or not reference.isprintable()
     ):

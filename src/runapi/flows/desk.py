@@ -87,6 +87,8 @@ class CommandDesk:
 
     async def _commit(self, command: Command, asked: msgspec.Struct) -> Any:
         try:
+            if command.in_steps:
+                return await command.perform(self._database, self._office, asked)
             return await self._database.run(command.perform, self._office, asked)
         except (AlreadyExists, NotFound, Ambiguous) as fault:
             raise CommandRefused(str(fault)) from None

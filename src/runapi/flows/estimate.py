@@ -21,13 +21,17 @@ async def estimate_usage(request: ChatRequest, text: str, text_length: int) -> U
 
 
 def _count(request: ChatRequest, text: str, text_length: int) -> Usage:
+    return Usage(input=count_input(request), output=count_output(text, text_length))
+
+
+def count_output(text: str, text_length: int) -> int:
+    """Count an answer's tokens; what is longer than `text` is taken to be as dense."""
     output = count_text(text)
-    if text_length > len(text):
-        output = -(-output * text_length // len(text))
-    return Usage(input=_count_input(request), output=output)
+    return -(-output * text_length // len(text)) if text_length > len(text) else output
 
 
-def _count_input(request: ChatRequest) -> int:
+def count_input(request: ChatRequest) -> int:
+    """Count the tokens of a request's messages and tools; long ones take long."""
     messages, tools = request.fields["messages"], request.fields.get("tools", NULL)
     try:
         return count_chat_input(msgspec.json.decode(messages), msgspec.json.decode(tools))

@@ -1,5 +1,6 @@
 """One request on its way: what was asked, what was promised, and the attempts to have it answered."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from runapi.wire.normalise import UpstreamRequest
 from runapi.wire.openai_chat.request import ChatRequest
 
 _MOST_ID = 200
+_GOODBYE_S = 1.0  # for the last bytes of an upstream's body, so that its connection can be used again
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +211,13 @@ def _shown(upstream_request_id: str | None) -> str | None:
     if upstream_request_id is None or not upstream_request_id.isascii():
         return None
     return upstream_request_id[:_MOST_ID]
+
+
+async def say_goodbye(reply: Reply) -> None:
+    """Read the upstream's last bytes, if they come at once, so that its connection can be used again."""
+    try:
+        async with asyncio.timeout(_GOODBYE_S):
+            while await reply.read():
+                pass
+    except (TimeoutError, BrokenReplyError):
+        pass  # the connection is closed instead

@@ -7,6 +7,7 @@ from runapi.flows.office import Office
 from runapi.flows.operator_input import check_name
 from runapi.flows.operator_rows import AccountRow, AccountWithKeys, account_row, key_row
 from runapi.store import accounts, keys
+from runapi.store.ledger.overview import read_customer_balances
 
 
 class CreateAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,17 +25,20 @@ class ShowAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def create_account(connection: Connection, office: Office, asked: CreateAccount) -> AccountRow:
     """Open an account under a name that no other has."""
     name = check_name("account", asked.name)
-    return account_row(accounts.create_account(connection, name, office.now_us(), office.test_balance_nano))
+    account = accounts.create_account(connection, name, office.now_us(), office.test_balance_nano)
+    return account_row(account, read_customer_balances(connection, account.id)[account.id])
 
 
 def list_accounts(connection: Connection, _office: Office, _asked: ListAccounts) -> list[AccountRow]:
     """Every account, in the order in which they were opened."""
-    return [account_row(account) for account in accounts.list_accounts(connection)]
+    balances = read_customer_balances(connection)
+    return [account_row(account, balances[account.id]) for account in accounts.list_accounts(connection)]
 
 
 def show_account(connection: Connection, _office: Office, asked: ShowAccount) -> AccountWithKeys:
-    """One account with all its keys, revoked ones too."""
+    """One account with what it has and all its keys, revoked ones too."""
     name = check_name("account", asked.name)
-    row = account_row(accounts.require_account(connection, name))
+    account = accounts.require_account(connection, name)
+    row = account_row(account, read_customer_balances(connection, account.id)[account.id])
     issued = [key_row(key) for key in keys.list_keys(connection, name)]
-    return AccountWithKeys(row.id, row.name, row.created_at, issued)
+    return AccountWithKeys(row.id, row.name, row.created_at, row.balances, issued)

@@ -3,6 +3,7 @@
 Amounts are exact decimal strings; times are UTC in ISO 8601 with microseconds.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from runapi.core.accounts import Account, Key
 from runapi.core.catalog import Model
 from runapi.core.keys import DisconnectPolicy, Mode, ParameterPolicy
+from runapi.core.ledger.books import Balance
 from runapi.core.money import usd, usd_per_1m
 from runapi.core.pricing import Rates
 from runapi.core.records import Outcome, RequestRecord
@@ -19,10 +21,23 @@ from runapi.core.usage import Usage, UsageSource
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class AccountBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account has in one mode."""
+
+    posted_nano: str
+    posted_usd: str
+    held_nano: str  # set aside for requests that run
+    held_usd: str
+    available_nano: str  # posted - held
+    available_usd: str
+    frozen: bool  # a refund or chargeback left it below zero: its requests are refused until it is topped up
+
+
 class AccountRow(msgspec.Struct, frozen=True):
     id: int
     name: str
     created_at: str
+    balances: dict[Mode, AccountBalance]
 
 
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +57,7 @@ class AccountWithKeys(msgspec.Struct, frozen=True):
     id: int
     name: str
     created_at: str
+    balances: dict[Mode, AccountBalance]
     keys: list[KeyRow]
 
 
@@ -141,8 +157,21 @@ def utc(at_us: int) -> str:
     return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def account_row(account: Account) -> AccountRow:
-    return AccountRow(account.id, account.name, utc(account.created_us))
+def account_row(account: Account, balances: Mapping[Mode, Balance]) -> AccountRow:
+    shown = {mode: balance_of(balances.get(mode, Balance())) for mode in Mode}
+    return AccountRow(account.id, account.name, utc(account.created_us), shown)
+
+
+def balance_of(balance: Balance) -> AccountBalance:
+    return AccountBalance(
+        posted_nano=str(balance.posted),
+        posted_usd=usd(balance.posted),
+        held_nano=str(balance.held),
+        held_usd=usd(balance.held),
+        available_nano=str(balance.available),
+        available_usd=usd(balance.available),
+        frozen=not balance.guarded,
+    )
 
 
 def key_row(key: Key) -> KeyRow:

@@ -69,6 +69,11 @@ class Settlement:
         self.sent = sha256()  # of the body that was sent to the client so far
         self.ended = False
 
+    @property
+    def ledger(self) -> LedgerWriter:
+        """Where checkpoints go while the request runs."""
+        return self._till.ledger
+
     def price(self, deployment: Deployment | None, counted: Counted) -> Charge:
         """Price what was consumed by the prices pinned at the hold, and note it in the row.
 

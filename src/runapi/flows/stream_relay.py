@@ -15,9 +15,18 @@ from runapi.core.money import usd
 from runapi.core.problems import Problem
 from runapi.core.records import Outcome
 from runapi.core.usage import UsageSource
+from runapi.flows.checkpoint import EVERY_S, Checkpoints
 from runapi.flows.client_side import ClientSide, Header
 from runapi.flows.estimate import estimate_usage
-from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Interrupt, Patience, reply_headers
+from runapi.flows.exchange import (
+    Attempts,
+    DrainSlots,
+    Exchange,
+    Interrupt,
+    Patience,
+    reply_headers,
+    say_goodbye,
+)
 from runapi.flows.settle import Counted, Settlement
 from runapi.upstream.client import BrokenReplyError, Reply
 from runapi.wire.openai_chat.stream import ChatStream, StreamFault, error_event
@@ -26,7 +35,6 @@ _EVENT_STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_CACHE: Header = (b"cache-control", b"no-cache")
 _NO_PROXY_BUFFER: Header = (b"x-accel-buffering", b"no")
 _LEAST_WAIT_S = 0.005
-_GOODBYE_S = 1.0  # for the last bytes of an upstream's body, so that its connection can be used again
 _log = structlog.get_logger("runapi.stream")
 
 
@@ -57,6 +65,9 @@ class StreamRelay:
         self._stream = ChatStream(model=exchange.model.id, wants_usage=exchange.request.wants_usage)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        self._checkpoints = Checkpoints(
+            settlement.ledger, exchange.hold, exchange.request, exchange.record.id
+        )
         self._began_s = self._loop.time()
         self._heard_s = self._began_s  # when the upstream was last heard of
         self._spoke_s = self._began_s  # when the client last got something of the upstream's
@@ -66,6 +77,7 @@ class StreamRelay:
         self._write_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._reading = False  # an upstream's body is open
+        self._head: list[Header] | None = None
         self._started = False  # the status has left
         self._over = False  # the last bytes are on their way
         self._stalled = False
@@ -81,12 +93,13 @@ class StreamRelay:
             Problem: nothing has been sent to the client; tell it this.
         """
         watch = asyncio.create_task(self._watch_client())
-        self._timer = self._loop.call_later(self._patience.step_s, self._tick)
+        self._timer = self._loop.call_later(min(self._patience.step_s, EVERY_S), self._tick)
         try:
             await self._relay()
         finally:
             self._over = True
             self._timer.cancel()
+            self._checkpoints.stop()
             watch.cancel()
             if self._beating is not None:
                 self._beating.cancel()
@@ -112,7 +125,7 @@ class StreamRelay:
         else:
             try:
                 await self._finish(rest)
-                await _say_goodbye(reply)
+                await say_goodbye(reply)
             finally:
                 reply.close()
 
@@ -206,6 +219,7 @@ class StreamRelay:
     async def _finish(self, rest: bytes) -> None:
         """Settle a whole answer, then send its end."""
         await self._be_over()
+        await self._finish_beats()  # they belong to what the receipt and the kept answer say was sent
         stream, settlement, deployment = self._stream, self._settlement, self._attempts.deployment
         counted = await self._count()
         charge = (settlement.price if stream.delivers else settlement.forgive)(deployment, counted)
@@ -272,8 +286,8 @@ class StreamRelay:
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         """Send to the client, if it is still there; a reader that stalls counts as gone."""
-        if self._beating is not None and self._beating is not asyncio.current_task():
-            await self._finish_beat(self._beating)
+        if self._beating is not asyncio.current_task():
+            await self._finish_beats()
         if self._left_s is not None:
             return
         if self._beating is None:
@@ -295,7 +309,10 @@ class StreamRelay:
             self._writer = None
 
     def _headers(self) -> list[Header]:
-        return [*reply_headers(self._exchange, _EVENT_STREAM), _NO_CACHE, _NO_PROXY_BUFFER]
+        """Made once, for they say how long it took: what is kept under an idempotency key is what is sent."""
+        if self._head is None:
+            self._head = [*reply_headers(self._exchange, _EVENT_STREAM), _NO_CACHE, _NO_PROXY_BUFFER]
+        return self._head
 
     def _bear_stall(self, writer: asyncio.Task[None] | None) -> None:
         """After a send was cancelled: the client counts as gone, if that was for its not reading.
@@ -310,11 +327,13 @@ class StreamRelay:
         self._stalled = False
         self._note_left()
 
-    async def _finish_beat(self, beating: asyncio.Task[None]) -> None:
+    async def _finish_beats(self) -> None:
         """Wait for a heartbeat that is on its way; being cancelled meanwhile does not harm it."""
-        await asyncio.wait({beating})
-        self._beating = None
-        beating.result()
+        while (beating := self._beating) is not None:
+            await asyncio.wait({beating})
+            if self._beating is beating:  # else the next one has begun meanwhile
+                self._beating = None
+            beating.result()
 
     async def _beat(self) -> None:
         await self._write(self._stream.heartbeat(f"chatcmpl-{self._record.id[4:]}", int(time.time())))
@@ -349,6 +368,8 @@ class StreamRelay:
         if self._timer is not None:
             self._timer.cancel()
         due_s = self._mind_writer(now_s) if self._writer is not None else self._mind_upstream(now_s)
+        if not self._over:
+            due_s = min(due_s, self._checkpoints.look(now_s, self._stream))
         due_s = min(due_s, now_s + self._patience.step_s)
         self._timer = self._loop.call_at(max(due_s, now_s + _LEAST_WAIT_S), self._tick)
 
@@ -399,13 +420,3 @@ def _check_head(reply: Reply) -> None:
         or headers.get("content-encoding", "identity") != "identity"
     ):
         raise BrokenReplyError(StreamFault.UNREADABLE)
-
-
-async def _say_goodbye(reply: Reply) -> None:
-    """Read the upstream's last bytes, if they come at once, so that its connection can be used again."""
-    try:
-        async with asyncio.timeout(_GOODBYE_S):
-            while await reply.read():
-                pass
-    except (TimeoutError, BrokenReplyError):
-        pass  # the connection is closed instead

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection
 
+from runapi.core.keys import Mode
 from runapi.core.ledger.books import TransferKind
 from runapi.core.ledger.operations import Duplicate, Post, Posted, make_tid
 from runapi.core.orders import (
@@ -54,6 +55,11 @@ class TopUps:
         self._database = database
         self._office = office
         self._checkout = checkout
+
+    @property
+    def mode(self) -> Mode:
+        """Which balance a payment fills."""
+        return self._checkout.mode
 
     async def open(self, account_id: int, amount_usd: str, *, success_url: str, cancel_url: str) -> TopUp:
         """Write an order and make the page on which it is paid.

@@ -1,6 +1,6 @@
 """What the handlers are given: built once by the composition root."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runapi.core.catalog import Catalog
@@ -8,6 +8,7 @@ from runapi.flows.admit import Admission
 from runapi.flows.authenticate import Keyring
 from runapi.flows.deadlines import Deadlines, Within
 from runapi.flows.desk import CommandDesk
+from runapi.flows.front_desk import FrontDesk
 from runapi.flows.idempotency import IdempotentRequests
 from runapi.flows.office import Office
 from runapi.flows.relay import Relay
@@ -42,6 +43,7 @@ class Services:
     trusted_proxies: int
     ready: bool = False
     stopping: bool = False
+    front_desk: FrontDesk = field(default_factory=FrontDesk)
 
     def body_deadline(self) -> Within:
         """How long a client may take to send its request's body, from now."""

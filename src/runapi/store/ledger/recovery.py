@@ -93,7 +93,8 @@ def check_tail(connection: Connection) -> None:
     Raises:
         LedgerDamaged: they are not.
     """
-    tail = connection.execute(select(ledger_tail)).one_or_none()
+    # Locked: under PostgreSQL another process may write between this statement and the next.
+    tail = connection.execute(select(ledger_tail).with_for_update()).one_or_none()
     newest = select(transfer).order_by(transfer.c.seq.desc()).limit(_ROWS_CHECKED + 1)
     rows = [tuple(row) for row in connection.execute(newest)][::-1]
     before = (0, FIRST_HASH) if len(rows) <= _ROWS_CHECKED else (rows[0][0], bytes(rows[0][-1]))
@@ -154,6 +155,7 @@ def end_orphans(
         *(hold.c.request_id, hold.c.ledger_account, hold.c.account_id, hold.c.key_id, hold.c.amount),
         *(hold.c.progress_pico, hold.c.usage, hold.c.at_us, hold.c.endpoint, hold.c.model, hold.c.stream),
     )
+    _lock_tail(connection)  # another node may be ending the same holds
     rows = connection.execute(select(*columns).where(_is_orphan(seat, now_us)).limit(most)).all()
     operations = [end_orphan(OrphanHold(*row), now_us) for row in rows]
     outcomes = write_operations(connection, operations, node=seat.node, epoch=seat.epoch)

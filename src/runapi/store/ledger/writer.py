@@ -33,6 +33,10 @@ MOST_IN_BATCH = 512
 NOTE_WITHIN_S = 0.05  # a note that no batch takes along waits no longer
 RETRY_AFTER_S = 0.5
 LAST_TRIES = 3  # failures that closing puts up with
+GATHER_S = 0.002
+"""How long a batch gathers when operations come so fast that some more will have come by then (ADR 0002)."""
+
+WORTH_GATHERING = 4  # operations expected within that time
 
 FATAL = (StoreBroken, LedgerFenced, LedgerDamaged)
 """After these the process must stop: the disk, the books or this process's right to write them is gone."""
@@ -81,6 +85,8 @@ class LedgerWriter:
         self._is_busy = False  # a batch is on its way, or about to be
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0  # batches in a row
+        self._began_s = 0.0  # the last batch
+        self._per_s = 0.0  # operations that came lately
         self._is_over = False
         self._is_closing = False
         self._idle = asyncio.Event()
@@ -154,7 +160,14 @@ class LedgerWriter:
             return
         self._is_busy = True
         self._idle.clear()
-        self._loop.call_soon(self._begin)
+        self._begin_soon()
+
+    def _begin_soon(self) -> None:
+        """Begin at the loop's next turn; a moment later when that lets many share one commit."""
+        if self._per_s * GATHER_S < WORTH_GATHERING or self._is_closing:
+            self._loop.call_soon(self._begin)
+        else:
+            self._loop.call_later(GATHER_S, self._begin)
 
     def _begin(self) -> None:
         if self._timer is not None:
@@ -164,6 +177,9 @@ class LedgerWriter:
         batch: list[_Item] = [(checkpoint, None) for checkpoint in checkpoints.values()]
         taken, self._waiting = self._waiting[:MOST_IN_BATCH], self._waiting[MOST_IN_BATCH:]
         batch += [item for item in taken if not _is_forsaken(item)]
+        now_s = self._loop.time()
+        self._per_s = (self._per_s + len(taken) / max(now_s - self._began_s, 1e-6)) / 2
+        self._began_s = now_s
         if not batch and not self._failures:
             self._rest()
             return
@@ -215,7 +231,7 @@ class LedgerWriter:
     def _rest(self) -> None:
         """Go on with what came meanwhile: after those who were just answered have asked for more."""
         if self._waiting or self._checkpoints:
-            self._loop.call_soon(self._begin)
+            self._begin_soon()
         else:
             self._is_busy = False
             self._idle.set()

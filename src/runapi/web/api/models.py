@@ -6,6 +6,7 @@ import msgspec
 
 from runapi.core.catalog import Model
 from runapi.core.keys import Principal
+from runapi.core.problems import unknown_model
 from runapi.web.asgi import Call
 from runapi.web.services import Services
 
@@ -29,16 +30,22 @@ class ModelList(msgspec.Struct, frozen=True, kw_only=True):
     data: list[ModelObject]
 
 
-async def list_models(services: Services, call: Call, _principal: Principal) -> None:
-    """List the models that are not retired."""
+async def list_models(services: Services, call: Call, principal: Principal) -> None:
+    """List the models that are not retired, and that the key may use."""
     today = datetime.now(UTC).date()
-    models = [_describe(model) for model in services.catalog.models.values() if not model.is_retired(today)]
+    models = [
+        _describe(model)
+        for model in services.catalog.models.values()
+        if not model.is_retired(today) and services.admission.allows_model(principal, model.id)
+    ]
     await call.respond_json(200, msgspec.json.encode(ModelList(data=models)))
 
 
-async def retrieve_model(services: Services, call: Call, _principal: Principal) -> None:
-    """Describe one model; 404 where there is none, 410 where it is retired."""
+async def retrieve_model(services: Services, call: Call, principal: Principal) -> None:
+    """Describe one model; 404 where there is none or the key may not use it, 410 where it is retired."""
     model = services.relay.find_model(call.path.removeprefix(PREFIX))
+    if not services.admission.allows_model(principal, model.id):
+        raise unknown_model(model.id)
     await call.respond_json(200, msgspec.json.encode(_describe(model)))
 
 

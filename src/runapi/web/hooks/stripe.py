@@ -70,6 +70,7 @@ async def take_event(services: Services, call: Call, hook: StripeHook | None) ->
         raise problems.unknown_url(call.method, call.path)
     body = await call.read_body(MOST_BODY_BYTES, services.body_deadline())
     status, reply = await hook.handle(call.headers.get(b"stripe-signature", b""), body)
-    services.admission.throttle.forget_all()  # who paid is served at once
+    if status == HTTPStatus.OK:
+        services.admission.throttle.forget_all()  # who paid is served at once
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply))]
     await call.respond(status, headers, reply)
