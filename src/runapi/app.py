@@ -216,8 +216,9 @@ def _open_top_ups(settings: Settings, database: Database, office: Office) -> Top
 
 def _end_process(fault: BaseException) -> None:
     """Stop at once: nothing that is written from here on can be trusted, or this process may not write any more."""
-    sys.stderr.write(f"RunAPI stops: {fault}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # the log may be on the disk that failed
+        sys.stderr.write(f"RunAPI stops: {fault}\n")
+        sys.stderr.flush()
     os._exit(EX_LEDGER)
 
 
@@ -395,6 +396,18 @@ def _greet(settings: Settings, url: str, first: FirstStart | None) -> None:
     sys.stdout.flush()
 
 
+class _Log:
+    """Standard error, whose failing must fail nothing else: a full disk, a pipe that nobody reads any more."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+
 def _configure_log(settings: Settings) -> None:
     """One line of JSON an event, on standard error."""
     structlog.configure(
@@ -405,5 +418,5 @@ def _configure_log(settings: Settings) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Log()),  # type: ignore[arg-type]  # it has what is used of a file
     )

@@ -39,6 +39,7 @@ class Client:
         self.reads.set()
         self.heard = asyncio.Condition()
         self._gone = asyncio.Event()
+        self._watchers: list[Callable[[], object]] = []
 
     async def start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         assert not self.status, "an answer begins once"
@@ -55,12 +56,15 @@ class Client:
         async with self.heard:
             self.heard.notify_all()
 
-    async def wait_until_gone(self) -> None:
-        await self._gone.wait()
+    def on_gone(self, gone: Callable[[], object]) -> Callable[[], object]:
+        self._watchers.append(gone)
+        return self._watchers.clear
 
     def leave(self) -> None:
         self._gone.set()
         self.reads.set()
+        for gone in self._watchers:
+            gone()
 
     async def wait_for(self, body: bytes) -> None:
         async with self.heard:

@@ -132,7 +132,7 @@ WORDS: dict[type[Outcome], str] = {
     UnknownAccount: "unknown_account",
     Invalid: "invalid",
 }
-LEFT_OUT = {"seq", "reason"}
+LEFT_OUT = {"seq", "reason", "held_nano"}
 
 
 def outcome_of(outcome: Outcome) -> list[Any]:

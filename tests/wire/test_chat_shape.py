@@ -270,7 +270,7 @@ def test_likely_count_is_near_the_real_one():
 def ceiling(field: str | None, header: str | None = None) -> int | None:
     extra = b"" if field is None else b',"max_cost":' + field.encode()
     request = b'{"model":"m","messages":[{"role":"user"}]%s}' % extra
-    return read_ceiling(read_chat_request(request).fields, header)
+    return read_ceiling(read_chat_request(request).fields, () if header is None else (header,))
 
 
 def test_max_cost_comes_from_the_field_or_the_header_and_the_lower_one_holds():

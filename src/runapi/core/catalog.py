@@ -36,6 +36,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[str, ...]
     refused: tuple[str, ...] = ()  # parameters its maker refuses always
     refused_when_reasoning: tuple[str, ...] = ()  # ... and those it refuses at any effort but "none"
+    chat_refuses_when_reasoning: tuple[str, ...] = ()  # kinds of tools that then need /v1/responses
     knowledge_cutoff: date | None = None
     official: PriceTable
     ours: PriceTable

@@ -29,6 +29,18 @@ def insufficient_credits(needed_nano: int, available_nano: int, explanation: str
     )
 
 
+def credits_held(held_nano: int, retry_after_s: int) -> Problem:
+    """Refuse while the balance is set aside for running requests: an SDK's retry finds what they give back."""
+    return Problem(
+        429,
+        f"The balance of this account is set aside for requests that are running (${usd(held_nano)}); what they do not "
+        "use is given back when they end. Try again shortly, or send a lower max_completion_tokens, which sets less aside.",
+        type="requests",
+        code="credits_held",
+        retry_after_s=retry_after_s,
+    )
+
+
 def account_frozen(explanation: str) -> Problem:
     """Refuse an account whose payment was taken back; `explanation` is a sentence that says whom to ask."""
     return Problem(

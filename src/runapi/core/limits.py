@@ -206,6 +206,11 @@ class KeyGate:
         if minute is not None:
             minute.correct(tokens - admitted.tokens, ticks_us)
 
+    def count(self, charged_nano: int, admitted_us: int) -> None:
+        """Count what a request was charged that was admitted before the key had limits."""
+        for window in self._windows.values():
+            window.settle(0, charged_nano, admitted_us)
+
     def _take(self, tokens: int, amount_nano: int, now_us: int, ticks_us: int) -> Pass:
         self._running += 1
         for limit, minute in self._minutes.items():

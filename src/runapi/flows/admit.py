@@ -23,6 +23,7 @@ from runapi.core.throttle import Throttle
 from runapi.store.faults import LedgerUnavailable
 from runapi.store.ledger.writer import LedgerWriter
 
+HELD_RETRY_S = 2  # running requests may give back what they hold at any moment
 _PASSES_AT_ANY_MOMENT = frozenset({Limit.CONCURRENT, Limit.SPEND_HELD, Limit.MODEL})
 
 
@@ -36,6 +37,8 @@ class Hold(msgspec.Struct, frozen=True):
     asked_tier: str | None
     gate: KeyGate | None
     entered: Pass | None
+    key_id: int
+    admitted_us: int
 
 
 class Admission:
@@ -53,7 +56,7 @@ class Admission:
         """Refuse a key that has expired, or that may not be used from this address.
 
         Raises:
-            Problem: 401 or 403.
+            Problem: 401.
         """
         gate = self.gates.get(principal.key_id)
         if gate is not None:
@@ -119,12 +122,16 @@ class Admission:
             asked_tier=shape.service_tier,
             gate=gate,
             entered=entered,
+            key_id=principal.key_id,
+            admitted_us=record.at_us,
         )
 
     def leave(self, hold: Hold, charged_nano: int, tokens: int) -> None:
         """Give the request's share of its key's limits back; a second time changes nothing."""
         if hold.gate is not None and hold.entered is not None:
             hold.gate.leave(hold.entered, charged_nano, tokens, self._ticks_us())
+        elif charged_nano and (gate := self.gates.get(hold.key_id)) is not None:
+            gate.count(charged_nano, hold.admitted_us)  # limited while the request ran
 
     def _enter(
         self,
@@ -183,6 +190,8 @@ class Admission:
         match outcome:
             case Held():
                 return outcome
+            case Insufficient(available_nano, held_nano) if available_nano + held_nano >= wish.least_nano:
+                raise limit_problems.credits_held(held_nano, HELD_RETRY_S)
             case Insufficient(available_nano):
                 problem = limit_problems.insufficient_credits(
                     wish.least_nano, max(available_nano, 0), how_to_top_up(principal.mode)

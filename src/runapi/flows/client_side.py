@@ -1,6 +1,6 @@
 """What a flow needs of the connection to the client; the edge provides it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 Header = tuple[bytes, bytes]
@@ -17,6 +17,6 @@ class ClientSide(Protocol):
         """Send a piece of the body; waits while the client reads more slowly than we write."""
         ...
 
-    async def wait_until_gone(self) -> None:
-        """Return when the client has closed its connection."""
+    def on_gone(self, gone: Callable[[], object]) -> Callable[[], object]:
+        """Call `gone` once the client has closed its connection; call what this gives to be told no more."""
         ...

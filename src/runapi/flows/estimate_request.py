@@ -4,7 +4,7 @@ The way is that of `relay` and `admit`, up to the point where money would be set
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -20,7 +20,7 @@ from runapi.core.price_book import PriceVersion
 from runapi.core.pricing import charge
 from runapi.core.problems import Problem
 from runapi.core.usage import Usage
-from runapi.flows.admit import Admission, how_to_top_up
+from runapi.flows.admit import HELD_RETRY_S, Admission, how_to_top_up
 from runapi.flows.estimate import estimate_usage
 from runapi.flows.front_desk import FrontDesk, ticks_us
 from runapi.store.database import Database
@@ -108,20 +108,20 @@ class Estimator:
         self._desk = desk
         self._find_model = find_model
 
-    async def estimate(self, principal: Principal, body: bytes, max_cost: str | None) -> Estimate:
+    async def estimate(self, principal: Principal, body: bytes, max_costs: Sequence[str]) -> Estimate:
         """Estimate a Chat Completions request.
 
         Args:
             principal: who would ask.
             body: as it would be sent.
-            max_cost: the header of that name, in USD.
+            max_costs: headers that say the most that it may cost, in USD.
 
         Raises:
             Problem: the request could not be served to anybody: 400, 404, 410 or 503.
         """
         request = read_chat_request(body)
         model = self._find_model(request.model)
-        ceiling_nano = read_ceiling(request.fields, max_cost)
+        ceiling_nano = read_ceiling(request.fields, max_costs)
         strict = principal.on_refused_parameter is ParameterPolicy.STRICT
         dropped = normalise(request, model, strict=strict).dropped
         price = self._admission.book.get(model.id)
@@ -159,6 +159,8 @@ class Estimator:
         if not balance.guarded:
             return _Verdict(amount_nano, 0, limit_problems.account_frozen(how_to_top_up(principal.mode)))
         if balance.available < wish.least_nano:
+            if balance.posted >= wish.least_nano:
+                return _Verdict(amount_nano, 0, limit_problems.credits_held(balance.held, HELD_RETRY_S))
             available_nano = max(balance.available, 0)
             problem = limit_problems.insufficient_credits(
                 wish.least_nano, available_nano, how_to_top_up(principal.mode)

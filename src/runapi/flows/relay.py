@@ -7,6 +7,7 @@ From the open upstream on, a whole reply is handled by `whole_relay` and a strea
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -59,7 +60,7 @@ class Relay:
         client: ClientSide,
         request_id: str,
         *,
-        max_cost: str | None = None,
+        max_costs: Sequence[str] = (),
         keep: Keep | None = None,
     ) -> None:
         """Answer one request; every request leaves a row, whatever becomes of it.
@@ -69,7 +70,7 @@ class Relay:
             body: the request's body.
             client: where the answer goes.
             request_id: our name for the request.
-            max_cost: the header of that name, in USD.
+            max_costs: headers that say the most that it may cost, in USD.
             keep: makes the answer to be kept, for a request under an idempotency key.
 
         Raises:
@@ -78,7 +79,7 @@ class Relay:
         settlement = self._begin(principal, request_id, keep)
         try:
             self._till.admission.check_storm(principal)
-            exchange = await self._admit(principal, body, settlement, max_cost)
+            exchange = await self._admit(principal, body, settlement, max_costs)
             relay = self._relay_for(exchange, settlement, client)
             self._running.add(relay)
             try:
@@ -138,13 +139,13 @@ class Relay:
             relay.interrupt(Interrupt.SHUTDOWN)
 
     async def _admit(
-        self, principal: Principal, body: bytes, settlement: Settlement, max_cost: str | None
+        self, principal: Principal, body: bytes, settlement: Settlement, max_costs: Sequence[str]
     ) -> Exchange:
         record = settlement.record
         request = read_chat_request(body)
         record.model, record.stream = request.model[:100], request.stream
         model = self.find_model(request.model)
-        ceiling_nano = read_ceiling(request.fields, max_cost)
+        ceiling_nano = read_ceiling(request.fields, max_costs)
         strict = principal.on_refused_parameter is ParameterPolicy.STRICT
         upstream_request = normalise(request, model, strict=strict)
         record.dropped = upstream_request.dropped

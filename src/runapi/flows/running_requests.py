@@ -5,7 +5,7 @@ copy: all read the same bytes, which are bounded, and the request waits where it
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runapi.core.idempotency import Answer
 from runapi.core.problems import Problem
@@ -63,7 +63,8 @@ class Recording:
         self._dropped = 0  # bytes before the kept ones, no longer here
         self._readers: set[_Reader] = set()
         self._room = asyncio.Event()
-        self._alone = asyncio.Event()
+        self._is_alone = False
+        self._watchers: list[Callable[[], object]] = []  # who is told when it becomes so
         self._problem: Problem | None = None
         self.whole = True  # every byte so far is kept
         self.ended = False  # the last byte was sent
@@ -89,9 +90,11 @@ class Recording:
             self.whole = False  # whoever interrupts a writer may not write the rest
             raise
 
-    async def wait_until_gone(self) -> None:
-        await self._alone.wait()
-        self.whole = False  # from here on the request need not write any more
+    def on_gone(self, gone: Callable[[], object]) -> Callable[[], object]:
+        self._watchers.append(gone)
+        if self._is_alone:
+            gone()
+        return self._watchers.clear
 
     # ---- what the flow does ------------------------------------------------------------------------------
 
@@ -137,15 +140,14 @@ class Recording:
         """
         reader = _Reader()
         self._readers.add(reader)
-        gone = asyncio.ensure_future(client.wait_until_gone())
-        gone.add_done_callback(lambda _: reader.leave())
+        unwatch = client.on_gone(reader.leave)
         try:
             async with asyncio.timeout(None) as patience:
                 await self._deliver(reader, client, patience, replayed=replayed)
         except TimeoutError:
             pass  # it reads nothing any more: its connection closes without the rest
         finally:
-            gone.cancel()
+            unwatch()
             self._readers.discard(reader)
             self._note_leaving()
 
@@ -222,8 +224,12 @@ class Recording:
 
     def _note_leaving(self) -> None:
         self._room.set()
-        if not self._readers and (self._stop_when_alone or not self.whole):
-            self._alone.set()
+        if not self._is_alone and not self._readers and (self._stop_when_alone or not self.whole):
+            self._is_alone = True
+            if self._watchers:
+                self.whole = False  # from here on the request need not write any more
+            for gone in self._watchers:
+                gone()
 
     def _wake(self) -> None:
         for reader in self._readers:

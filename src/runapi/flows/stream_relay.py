@@ -92,7 +92,7 @@ class StreamRelay:
         Raises:
             Problem: nothing has been sent to the client; tell it this.
         """
-        watch = asyncio.create_task(self._watch_client())
+        unwatch = self._client.on_gone(self._note_left)
         self._timer = self._loop.call_later(min(self._patience.step_s, EVERY_S), self._tick)
         try:
             await self._relay()
@@ -100,7 +100,7 @@ class StreamRelay:
             self._over = True
             self._timer.cancel()
             self._checkpoints.stop()
-            watch.cancel()
+            unwatch()
             if self._beating is not None:
                 self._beating.cancel()
             if self._draining:
@@ -339,10 +339,6 @@ class StreamRelay:
         await self._write(self._stream.heartbeat(f"chatcmpl-{self._record.id[4:]}", int(time.time())))
 
     # ---- time and the client's leaving -------------------------------------------------------------------
-
-    async def _watch_client(self) -> None:
-        await self._client.wait_until_gone()
-        self._note_left()
 
     def _note_left(self) -> None:
         if self._left_s is not None or self._over:

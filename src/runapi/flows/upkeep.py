@@ -9,6 +9,7 @@ from runapi.flows.idempotency import forget_old_keys
 from runapi.flows.office import Change, Office
 from runapi.flows.sign_receipt import close_day
 from runapi.store.database import Database
+from runapi.store.faults import StoreFailed
 from runapi.store.ledger.recovery import recover_rest
 from runapi.store.ledger.writer import Seat
 
@@ -44,6 +45,10 @@ class Upkeep:
         while True:
             try:
                 await work()
+            except (
+                StoreFailed
+            ) as fault:  # the database is away: said in one line, not with a trace every few seconds
+                _log.warning("upkeep waits", work=work.__name__, reason=str(fault))
             except Exception:  # noqa: BLE001 - a background loop: what fails now is tried again
                 _log.exception("upkeep failed", work=work.__name__)
             await asyncio.sleep(every_s)

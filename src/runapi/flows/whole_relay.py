@@ -50,7 +50,7 @@ class WholeRelay:
             Problem: nothing has been sent to the client; tell it this.
         """
         # From the beginning: Granian says that a client has left to who waits for it just then, and to nobody later.
-        watch = asyncio.create_task(self._watch_client())
+        unwatch = self._client.on_gone(self._note_left)
         try:
             with self._deadlines.within(self._patience.total_s):
                 reply, text = await self._read_reply()
@@ -63,7 +63,7 @@ class WholeRelay:
             await self._resume()
         finally:
             self._over = True
-            watch.cancel()
+            unwatch()
 
     def interrupt(self, reason: Interrupt) -> None:
         """Stop what the relay is waiting for."""
@@ -152,8 +152,7 @@ class WholeRelay:
         usage = await estimate_usage(self._exchange.request, text, len(text))
         return Counted(usage, UsageSource.ESTIMATED, reply.service_tier)
 
-    async def _watch_client(self) -> None:
-        await self._client.wait_until_gone()
+    def _note_left(self) -> None:
         if self._settlement.ended:
             return
         self._exchange.record.client_left = True

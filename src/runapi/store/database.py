@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from runapi.store.engines import postgres_engine, sqlite_engine
-from runapi.store.faults import StoreBroken, StoreFailed
-from runapi.store.home import DATABASE_NAME, hold_home, make_private, prepare_home
+from runapi.store.faults import DatabaseUnusable, StoreBroken, StoreFailed
+from runapi.store.home import DATABASE_NAME, NODE_NAME, hold_home, make_private, prepare_home
 from runapi.store.migrations import bring_to_head
 
 P = ParamSpec("P")
@@ -158,6 +158,10 @@ class Database:
 def _make_engine(home: Path, database_url: str | None) -> Engine:
     if database_url is not None:
         return postgres_engine(database_url)
+    if (home / NODE_NAME).exists():
+        raise DatabaseUnusable(
+            f"{home} belongs to a server with a PostgreSQL database: set RUNAPI_DATABASE_URL as it is set there."
+        )
     make_private(home / DATABASE_NAME)
     return sqlite_engine(home / DATABASE_NAME)
 

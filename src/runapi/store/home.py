@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runapi.store.faults import HomeInUse, HomeUnusable
 
+NODE_NAME = "node"  # this folder's number among those that share a PostgreSQL database
 DATABASE_NAME = "runapi.db"
 SECRET_NAME = "secret.key"  # noqa: S105 - a file's name
 LOCK_NAME = "lock"

@@ -82,8 +82,8 @@ def _master_key(connection: Connection, home: Path) -> bytes:
     if not path.exists():
         if expected is not None:
             raise SecretUnusable(
-                f"{path} is missing, and the keys in {home} are worthless without it. Restore it from your backup. "
-                "To give them up and begin anew, move the whole folder away."
+                f"{path} is missing, and the keys in the database are worthless without it. Restore it from your backup, or "
+                "copy it from another server of the same database. To give them up and begin anew, use a new database."
             )
         _write_new(path)
     master = _read(path)

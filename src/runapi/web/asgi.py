@@ -10,7 +10,7 @@ from runapi.flows.deadlines import Within
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
+Receive = Callable[[], Any]  # gives a future of Granian's, whose result is a Message
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
@@ -45,7 +45,8 @@ class Call:
         address = str(peer[0]) if peer else ""
         if not trusted_proxies:
             return address
-        hops = self.headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+        forwarded = self.headers.get(b"x-forwarded-for")
+        hops = [] if forwarded is None else forwarded.decode("latin-1").split(",")
         return hops[-trusted_proxies].strip() if len(hops) >= trusted_proxies else address
 
     async def read_body(self, most_bytes: int, deadline: Within) -> bytes:
@@ -89,9 +90,25 @@ class Call:
     def send(self, data: bytes, *, last: bool = False) -> Awaitable[None]:
         return self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
-    async def wait_until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def on_gone(self, gone: Callable[[], object]) -> Callable[[], object]:
+        """Call `gone` once the client has closed its connection; call what this gives to be told no more.
+
+        A callback on Granian's own future: a task that waits for it costs each request 30 microseconds more.
+        """
+        waiting = self._receive()
+
+        def hear(heard: Any) -> None:
+            nonlocal waiting
+            if heard.cancelled():
+                return
+            if heard.result()["type"] == "http.disconnect":
+                gone()
+            else:
+                waiting = self._receive()
+                waiting.add_done_callback(hear)
+
+        waiting.add_done_callback(hear)
+        return lambda: waiting.cancel()  # noqa: PLW0108 - the one that waits now
 
     async def respond_json(self, status: int, body: bytes, *more: Header) -> None:
         """Send a whole response in JSON."""

@@ -48,6 +48,12 @@ def check_content_type(call: Call) -> None:
         raise problems.wrong_content_type(content_type[:80].decode("latin-1"))
 
 
+def max_costs(call: Call) -> list[str]:
+    """The headers that bound what a request may cost, as they were sent."""
+    both = (call.headers.get(b"x-runapi-max-cost"), call.headers.get(b"max_cost"))
+    return [value.decode("latin-1") for value in both if value is not None]
+
+
 def _read_object(body: bytes) -> dict[str, Raw]:
     try:
         body.decode()  # parts that are skipped must be UTF-8 as well

@@ -11,7 +11,9 @@ import structlog
 
 from runapi.core import problems
 from runapi.core.keys import Principal
+from runapi.core.limit_problems import ledger_unavailable
 from runapi.core.problems import Problem
+from runapi.store.faults import StoreFault
 from runapi.web.asgi import Call, Receive, Scope, Send
 from runapi.web.problems import render_problem
 from runapi.web.routes import Route, Who, find_route
@@ -62,6 +64,9 @@ class Edge:
             await route.handler(self._services, call, self._admit(call, route))
         except Problem as problem:
             await self._refuse(call, problem)
+        except StoreFault as fault:
+            _log.error("database failed", request_id=call.request_id, path=call.path, reason=str(fault))
+            await self._refuse(call, ledger_unavailable())
         except Exception:  # noqa: BLE001 - the edge's boundary: the caller gets a 500, the log the trace
             _log.exception("request failed", request_id=call.request_id, path=call.path)
             await self._refuse(call, problems.internal_error())

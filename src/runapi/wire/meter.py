@@ -54,13 +54,16 @@ def read_chat_usage(raw: bytes | msgspec.Raw) -> Usage | None:
 
 
 def write_chat_usage(usage: Usage) -> bytes:
-    """Write counts of our own as a Chat `usage` object."""
+    """Write counts of our own as a Chat `usage` object, which reads back as the same counts."""
+    input_details = {"cached_tokens": usage.cached, "audio_tokens": 0}
+    if usage.cache_write:
+        input_details["cache_write_tokens"] = usage.cache_write
     return msgspec.json.encode(
         {
             "prompt_tokens": usage.all_input,
             "completion_tokens": usage.output,
             "total_tokens": usage.total,
-            "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+            "prompt_tokens_details": input_details,
             "completion_tokens_details": {
                 "reasoning_tokens": usage.reasoning,
                 "audio_tokens": 0,

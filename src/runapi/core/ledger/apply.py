@@ -265,4 +265,4 @@ def _refusal(balance: Balance, least: int) -> Frozen | Insufficient | None:
     available = balance.posted - balance.held
     if not balance.guarded:
         return Frozen(available)
-    return Insufficient(available) if available < least else None
+    return Insufficient(available, balance.held) if available < least else None

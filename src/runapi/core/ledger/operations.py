@@ -157,9 +157,10 @@ class Held(msgspec.Struct, frozen=True, gc=False):
 
 
 class Insufficient(msgspec.Struct, frozen=True, gc=False):
-    """There is less than the least that was asked for."""
+    """There is less than the least that was asked for. `held_nano` of the balance is set aside for running requests."""
 
     available_nano: int
+    held_nano: int = 0
 
 
 class Frozen(msgspec.Struct, frozen=True, gc=False):

@@ -13,13 +13,12 @@ from runapi.core.ledger.operations import Released, Settled
 from runapi.core.ledger.recover import OrphanHold, end_orphan
 from runapi.store.database import Database
 from runapi.store.faults import HomeUnusable, LedgerDamaged
-from runapi.store.home import make_private
+from runapi.store.home import NODE_NAME, make_private
 from runapi.store.ledger.batch import COMMANDS, write_operations
 from runapi.store.ledger.customers import TEST_BALANCE_NANO, credit_missing_play_money
 from runapi.store.ledger.writer import Seat
 from runapi.store.schema import hold, ledger_account, ledger_tail, node, transfer
 
-NODE_NAME = "node"
 FORGOTTEN_AFTER_US = 24 * 3600 * 1_000_000
 """When a node that shares the database has written nothing for so long, its holds are ended by another."""
 

@@ -4,12 +4,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from runapi.core.keys import Principal
-from runapi.core.limit_problems import ledger_unavailable
 from runapi.core.problems import Problem
 from runapi.flows.idempotency import Recorder
-from runapi.store.faults import StoreFault
 from runapi.web.asgi import Call
-from runapi.web.body import check_content_type
+from runapi.web.body import check_content_type, max_costs
 from runapi.web.services import Services
 
 Answer = Callable[..., Awaitable[None]]
@@ -23,13 +21,12 @@ async def create_chat_completion(services: Services, call: Call, principal: Prin
     except Problem as problem:
         services.relay.note_refusal(principal, call.request_id, problem)
         raise
-    max_cost = call.headers.get(b"x-runapi-max-cost") or call.headers.get(b"max_cost")
     answer = partial(
         services.relay.answer,
         principal,
         body,
         request_id=call.request_id,
-        max_cost=None if max_cost is None else max_cost.decode("latin-1"),
+        max_costs=max_costs(call),
     )
     if b"idempotency-key" not in call.headers:
         await answer(client=call)
@@ -56,5 +53,3 @@ async def _answer_once(
         if not begun:
             services.relay.note_refusal(principal, call.request_id, problem)
         raise
-    except StoreFault:
-        raise ledger_unavailable() from None

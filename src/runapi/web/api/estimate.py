@@ -6,7 +6,7 @@ from runapi.core.keys import Principal
 from runapi.flows.estimate_request import Estimator
 from runapi.web.api.me import PRIVATE
 from runapi.web.asgi import Call
-from runapi.web.body import check_content_type
+from runapi.web.body import check_content_type, max_costs
 from runapi.web.services import Services
 
 
@@ -14,11 +14,8 @@ async def estimate(services: Services, call: Call, principal: Principal) -> None
     """Estimate a request, given the body that POST /v1/chat/completions takes."""
     check_content_type(call)
     body = await call.read_body(services.most_body_bytes, services.body_deadline())
-    max_cost = call.headers.get(b"x-runapi-max-cost") or call.headers.get(b"max_cost")
     estimator = Estimator(
         services.database, services.admission, services.front_desk, services.relay.find_model
     )
-    estimated = await estimator.estimate(
-        principal, body, None if max_cost is None else max_cost.decode("latin-1")
-    )
+    estimated = await estimator.estimate(principal, body, max_costs(call))
     await call.respond_json(200, msgspec.json.encode(estimated), PRIVATE)

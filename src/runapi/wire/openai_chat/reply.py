@@ -57,7 +57,7 @@ class ChatReply(msgspec.Struct, frozen=True):
         """
         body = self.body
         if self.model is not None and self.model != model:
-            body = _with_model(body, self.model, model)
+            body = with_model(body, self.model, model)
         if self.usage is not None and self.raw_usage is not None:
             return with_usage_value(body, self.raw_usage, with_cost(self.raw_usage, cost_usd))
         fields = msgspec.json.decode(body, type=dict[str, Raw])
@@ -110,7 +110,7 @@ def _delivers(message: _Message) -> bool:
     )
 
 
-def _with_model(body: bytes, theirs: str, ours: str) -> bytes:
+def with_model(body: bytes, theirs: str, ours: str) -> bytes:
     written = as_written(body, b"model", theirs)
     if written:
         return body.replace(written, b'"model":%b' % msgspec.json.encode(ours), 1)

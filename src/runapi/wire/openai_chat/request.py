@@ -184,7 +184,7 @@ def read_chat_request(body: bytes) -> ChatRequest:
     Raises:
         Problem: 400, naming the parameter and what was expected.
     """
-    fields = _read_fields(body)
+    fields = read_fields(body)
     try:
         known = _decode_known(body)
     except (msgspec.DecodeError, RecursionError):
@@ -243,7 +243,7 @@ def _refuse(fields: Fields) -> None:
     _check_messages(fields)
     for name, decode in (("tools", _decode_tools), ("stream_options", _decode_stream_options)):
         if name in fields and not is_null(fields[name]):
-            _decode_part(name, fields[name], decode)
+            decode_part(name, fields[name], decode)
 
 
 def _read_last_values(fields: Fields) -> _Known:
@@ -263,10 +263,10 @@ def read_text(fields: Fields, name: str) -> str | None:
     raw = fields.get(name)
     if raw is None or is_null(raw):
         return None
-    return _decode_part(name, raw, _decode_text)
+    return decode_part(name, raw, _decode_text)
 
 
-def _read_fields(body: bytes) -> Fields:
+def read_fields(body: bytes) -> Fields:
     try:
         if not body.isascii():
             body.decode()  # the skipped parts must be UTF-8 as well
@@ -299,13 +299,13 @@ def _check_messages(fields: Fields) -> None:
     raw = fields.get("messages")
     if raw is None or is_null(raw):
         raise problems.missing_parameter("messages")
-    messages = _decode_part("messages", raw, _decode_messages)
+    messages = decode_part("messages", raw, _decode_messages)
     if not messages:
         raise problems.empty_array("messages")
     _read_part_lists(messages)
 
 
-def _decode_part(name: str, raw: Raw, decode: Callable[[Raw], T]) -> T:
+def decode_part(name: str, raw: Raw, decode: Callable[[Raw], T]) -> T:
     """Decode one field, and turn a fault in it into the problem that names its place."""
     try:
         return decode(raw)

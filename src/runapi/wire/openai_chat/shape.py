@@ -3,7 +3,7 @@
 Text is measured, not read: only contents that are lists of parts are, for parts that are no text.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Raw
@@ -100,14 +100,14 @@ def read_shape(request: ChatRequest) -> RequestShape:
     )
 
 
-def read_ceiling(fields: Fields, header: str | None) -> int | None:
-    """The most nano-dollars that the client lets this request cost: the lower of the field `max_cost` and the header.
+def read_ceiling(fields: Fields, headers: Sequence[str] = ()) -> int | None:
+    """The most nano-dollars that the client lets this request cost: the lowest of the field `max_cost` and the headers.
 
     Raises:
         Problem: 400, one of them is no amount.
     """
     raw = fields.get("max_cost")
-    texts = [] if header is None else [header]
+    texts = list(headers)
     if raw is not None and not is_null(raw):
         first = memoryview(raw)[0]
         if first not in b'"-0123456789':
