@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test check format bench lock clean
+.PHONY: run test check format bench prove lock clean
 
 run: .venv/run  ## serve on RUNAPI_HOST:RUNAPI_PORT, data in RUNAPI_HOME
 	@exec $(BIN)/runapi serve
@@ -22,8 +22,12 @@ format: .venv/dev
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
 
-bench: .venv/dev  ## against nginx and the floor, in one run
+bench: .venv/dev  ## against nginx and the floor, in one run; then the ledger alone on both databases
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.ledger --scale 0.3
+
+prove: .venv/dev  ## kill it, cut its power, race it: TIER=nightly for hours of it
+	$(BIN)/python -m prove --tier $(or $(TIER),ci)
 
 lock: .venv/dev  ## write the hashed requirement files from the .in files
 	for set in run test dev; do \

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runapi.core.money import NANO_PER_USD
 
@@ -104,10 +103,10 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 StripeKey = Annotated[SecretStr, AfterValidator(_check_stripe_key)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting, with its environment variable RUNAPI_<NAME> in capitals. An empty variable counts as unset."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Folder = Field(default=Path("./.runapi"), description="the data folder")
     host: Annotated[str, AfterValidator(_check_host)] = Field(
@@ -208,14 +207,15 @@ class Settings(BaseSettings):
         return tuple(secret.get_secret_value().encode() for secret in both if secret is not None)
 
 
-def load_settings() -> Settings:
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
     Raises:
         SettingsFault: one or more cannot be used; all are named.
     """
+    given = {name: environ.get(variable(name)) for name in Settings.model_fields}
     try:
-        return Settings()
+        return Settings.model_validate({name: value for name, value in given.items() if value})
     except ValidationError as error:
         faults = [_describe(fault) for fault in error.errors()]
     heading = "1 setting is wrong:" if len(faults) == 1 else f"{len(faults)} settings are wrong:"

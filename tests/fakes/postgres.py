@@ -23,6 +23,7 @@ SETTINGS = {
     "max_connections": "40",
     "shared_buffers": "64MB",
     "log_min_messages": "fatal",
+    "dynamic_shared_memory_type": "mmap",  # in its own folder: a killed server leaves nothing in /dev/shm
 }
 STARTS_IN_S = 30
 

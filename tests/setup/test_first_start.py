@@ -17,7 +17,7 @@ from fakes.needs import need
 from fakes.server import Gateway
 from fakes.upstream import ScriptedUpstream
 from runapi.core.keys import PATTERN
-from runapi.settings import Settings
+from runapi.settings import load_settings
 
 HELLO = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello!"}]}
 StartGateway = Callable[..., Gateway]
@@ -100,7 +100,7 @@ def test_without_settings_it_is_on_loopback_port_8000_and_in_the_folder_it_was_s
     for name in list(os.environ):
         if name.startswith("RUNAPI_"):
             monkeypatch.delenv(name)
-    settings = Settings()
+    settings = load_settings()
     assert (settings.host, settings.port, settings.home) == ("127.0.0.1", 8000, Path(".runapi"))
 
 

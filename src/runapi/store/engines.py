@@ -23,6 +23,7 @@ POSTGRES_SESSION = (
     "SET lock_timeout = '10s'",  # another node may hold the ledger's tail, but not for long
     # A plan that was made while a table was small is kept; for every statement of ours that grows there is an index.
     "SET enable_seqscan = off",
+    "SET jit = off",  # with that, it would compile each query that must read a whole table: 100 ms
     "SET idle_in_transaction_session_timeout = '10s'",  # a process that was stopped in mid-batch lets go
 )
 POSTGRES_PATIENCE = {
