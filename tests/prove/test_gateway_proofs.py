@@ -1,6 +1,5 @@
 """The proofs of the whole gateway: each holds in small, and says so when the gateway, or what it is compared with, is wrong."""
 
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,15 +7,12 @@ from random import Random
 
 import pytest
 
-from fakes.needs import REPOSITORY
 from prove.bugs import VARIABLE
 from prove.hygiene import House
-from prove.kills import Life, judge_repeat
+from prove.kills import Life
 from prove.overspend_http import Track
 from prove.parity import Scales
-from prove.provider import Conduct, Plan, Provider
-from prove.traffic import END, Told
-from prove.verdict import Verdict
+from prove.provider import Provider
 
 SEED = "test"
 PLANTED = Path(__file__).parent / "planted"

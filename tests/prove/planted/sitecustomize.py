@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[3]))
 
-from prove.bugs import plant_from_environment  # noqa: E402 - it has to be found first
+from prove.bugs import plant_from_environment
 
 plant_from_environment()
