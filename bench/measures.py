@@ -77,7 +77,9 @@ def all_measures() -> dict[str, list[Measure]]:
                 name=scenario.name,
                 read=_cpu_per_1000(scenario.name),
                 digits=4,
-                goal_ratio=2.0 if scenario.connections > 1 else None,  # alone, a request waits for two commits
+                goal_ratio=2.0
+                if scenario.connections > 1
+                else None,  # alone, a request waits for two commits
             )
             for scenario in REQUESTS
         ],
