@@ -109,12 +109,11 @@ class House:
     # ---- traffic -----------------------------------------------------------------------------------------
 
     async def _live(self, rounds: int) -> None:
-        sender = Sender(self._gateway.url)
-        for number in range(rounds):
-            await self._let_come(sender, number)
-            await self._wait_until_idle()
-            await self._check_gates(sender, number)
-        await sender.close()
+        async with Sender(self._gateway.url) as sender:
+            for number in range(rounds):
+                await self._let_come(sender, number)
+                await self._wait_until_idle()
+                await self._check_gates(sender, number)
 
     async def _let_come(self, sender: Sender, run: int) -> None:
         """Send one round, so many at once."""

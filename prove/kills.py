@@ -32,7 +32,7 @@ KILLS_A_LIFE = 25  # then a new installation: what is compared grows with each
 _ODDS = Odds(upstream=0.2, leaves=0.1, bad=0.02, keyed=0.35)
 _IN_A_START = 0.12  # of the kills
 _AT_AN_END = 0.3  # ... in the moment when a client has its answer's last byte
-_LATE = 0.06  # ... when long streams have come to a checkpoint
+_LATE = 0.08  # ... when long streams have come to a checkpoint
 _LATEST_S, _LATE_S, _FATAL_END_S = 0.6, 2.6, 10.0
 _AGAIN = 0.5  # of the starts are followed by requests that are sent again
 _MOST_AGAIN = 12
@@ -61,7 +61,10 @@ def prove(tier: Tier, seed: int) -> Verdict:
     )
 
 
-_SHOWN = ("in starts", "requests", "answered", "cut off", "sent again", "replayed", "charged", "recovered")
+_SHOWN = (
+    *("in starts", "requests", "answered", "cut off", "sent again", "replayed"),
+    *("charged", "recovered", "charged at a checkpoint"),
+)
 
 
 class Life:
@@ -108,19 +111,21 @@ class Life:
         self._gateway.start()
         connect(self._gateway, self._provider)
         self._customers = let_in(self._gateway, "first") + let_in(self._gateway, "second")
-        self._sender = Sender(self._gateway.url)
-        while self.counts["kills"] < kills:
-            chance = Random(f"{self._name} {self.counts['kills']}")
-            await self._be_killed(chance)
-            self._look(read_books(self._gateway.home))
-            if self.counts["kills"] < kills and chance.random() < _IN_A_START:
-                await self._be_killed_in_start(chance)
-            self._gateway.start()
-            self._check_start()
-            if chance.random() < _AGAIN:
-                await self._send_again(chance)
-        await self._sender.close()
+        async with Sender(self._gateway.url) as self._sender:
+            while self.counts["kills"] < kills:
+                await self._live_once(Random(f"{self._name} {self.counts['kills']}"), kills)
         self._end_in_peace()
+
+    async def _live_once(self, chance: Random, kills: int) -> None:
+        """From one start to the next, with a kill in between, or two."""
+        await self._be_killed(chance)
+        self._look(read_books(self._gateway.home))
+        if self.counts["kills"] < kills and chance.random() < _IN_A_START:
+            await self._be_killed_in_start(chance)
+        self._gateway.start()
+        self._check_start()
+        if chance.random() < _AGAIN:
+            await self._send_again(chance)
 
     def _end_in_peace(self) -> None:
         self.violations += self._gateway.verify()
@@ -129,7 +134,9 @@ class Life:
         self.violations += self._gateway.faults()
         self._look(read_books(self._gateway.home))
         self.counts["charged"] = len(self._books.settles)
-        self.counts["recovered"] = sum(row.error_code == ERROR_CODE for row in self._books.rows.values())
+        recovered = [row for row in self._books.rows.values() if row.error_code == ERROR_CODE]
+        self.counts["recovered"] = len(recovered)
+        self.counts["charged at a checkpoint"] = sum(row.cost_nano > 0 for row in recovered)
 
     # ---- death -------------------------------------------------------------------------------------------
 
@@ -137,8 +144,9 @@ class Life:
         """Send requests without a pause, until the kill; then let every client notice."""
         self._ends, self._asked = 0, []
         self._dead.clear()
-        self._fatal_end = chance.randint(1, 2 * self._at_once) if chance.random() < _AT_AN_END else 0
         run, is_late = self.counts["kills"], chance.random() < _LATE
+        is_at_an_end = not is_late and chance.random() < _AT_AN_END
+        self._fatal_end = chance.randint(1, 2 * self._at_once) if is_at_an_end else 0
         load = [
             asyncio.create_task(self._keep_asking(Random(f"{self._name} {run} {place}"), f"{run}-{place}"))
             for place in range(self._at_once)
@@ -231,7 +239,9 @@ class Life:
         for ask in self._asked:
             before.setdefault(ask.told.plan.tag, []).append(ask.told)
         asked = {ask.told.plan.tag: ask for ask in self._asked if ask.told.plan.conduct not in _SLOW}
-        tags = chance.sample(sorted(asked), min(_MOST_AGAIN, len(asked)))
+        charged = {row.tag for row in self._books.rows.values() if row.cost_nano}
+        some = sorted(asked.keys() & charged), sorted(asked.keys() - charged)
+        tags = [tag for group in some for tag in chance.sample(group, min(_MOST_AGAIN // 2, len(group)))]
         calls = {tag: self._provider.calls[tag] for tag in tags}
         again = [asked[tag].again() for tag in tags]
         self._asked = []

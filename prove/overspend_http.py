@@ -8,7 +8,7 @@ two gateways share the database.
 import asyncio
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -147,17 +147,16 @@ class Track:
         return Purse(name, keys, covered, posted_nano, _whole_hold(hold_nano))
 
     async def _race(self, purses: Sequence[Purse], chance: Random) -> None:
-        senders = [Sender(gateway.url) for gateway in self._gateways]
-        for purse in purses:
-            self._provider.close_gate()
-            told = await self._send_all(senders, purse, self._requests, chance)
-            self._judge(purse, told)
-            await self._check_balance(senders[0], purse, told)
-            late = await self._send_all(senders, purse, AFTERWARDS, chance)
-            self._judge_refusals(late, _SPENT)
-            self._told += told + late
-        for sender in senders:
-            await sender.close()
+        async with AsyncExitStack() as stack:
+            senders = [await stack.enter_async_context(Sender(gateway.url)) for gateway in self._gateways]
+            for purse in purses:
+                self._provider.close_gate()
+                told = await self._send_all(senders, purse, self._requests, chance)
+                self._judge(purse, told)
+                await self._check_balance(senders[0], purse, told)
+                late = await self._send_all(senders, purse, AFTERWARDS, chance)
+                self._judge_refusals(late, _SPENT)
+                self._told += told + late
 
     async def _send_all(
         self, senders: Sequence[Sender], purse: Purse, number: int, chance: Random
@@ -229,9 +228,8 @@ async def _find_hold(gateway: Served) -> tuple[int, str]:
     plan = _plan(
         f"{gateway.home.parent.name}-rehearsal", write_usage(1, 1), stream=False, conduct=Conduct.FINE
     )
-    sender = Sender(gateway.url)
     told = Told(plan=plan, key=gateway.make_key("rich").key)
-    await sender.send(told, write_body(plan, MODEL, _TEXT, max_completion_tokens=_CAP))
-    _, said = await sender.get(f"/v1/requests/{told.request_id}", told.key)
-    await sender.close()
+    async with Sender(gateway.url) as sender:
+        await sender.send(told, write_body(plan, MODEL, _TEXT, max_completion_tokens=_CAP))
+        _, said = await sender.get(f"/v1/requests/{told.request_id}", told.key)
     return int(msgspec.json.decode(said)["hold"]["amount_nano"]), told.request_id or ""

@@ -170,14 +170,13 @@ class Scales:
 
     async def _weigh(self, number: int) -> None:
         """Ask for one half under the first policy, and for the other under the second."""
-        sender = Sender(self._gateway.url)
-        _, said = await sender.get("/v1/receipts/key", self._key)
-        self._public_key = bytes.fromhex(json.loads(said)["public_key"])
-        first = -(-number // 2)
-        await self._ask_all(sender, itertools.islice(self._draw(CATALOGUE), first))
-        await self._ask_while_publishing(sender)
-        await self._ask_all(sender, itertools.islice(self._draw(self._ratio), number - first))
-        await sender.close()
+        async with Sender(self._gateway.url) as sender:
+            _, said = await sender.get("/v1/receipts/key", self._key)
+            self._public_key = bytes.fromhex(json.loads(said)["public_key"])
+            first = -(-number // 2)
+            await self._ask_all(sender, itertools.islice(self._draw(CATALOGUE), first))
+            await self._ask_while_publishing(sender)
+            await self._ask_all(sender, itertools.islice(self._draw(self._ratio), number - first))
 
     async def _ask_all(self, sender: Sender, cases: Iterator[Case]) -> None:
         async def keep_asking() -> None:

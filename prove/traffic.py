@@ -5,6 +5,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from types import TracebackType
+from typing import Self
 
 import aiohttp
 import msgspec
@@ -64,7 +66,7 @@ class Told(msgspec.Struct, kw_only=True):
 
 
 class Sender:
-    """A customer's machine: sends requests to one gateway, each on a connection of its own."""
+    """A customer's machine: sends requests to one gateway, each on a connection of its own. Use it in `async with`."""
 
     def __init__(self, url: str) -> None:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
@@ -72,7 +74,12 @@ class Sender:
             url, connector=connector, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False
         )
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._session.close()
 
     async def send(

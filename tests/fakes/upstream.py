@@ -1,4 +1,4 @@
-"""A Chat Completions upstream that behaves, or misbehaves, exactly as a script says, on real sockets."""
+"""An upstream, of OpenAI's or Anthropic's kind, that behaves, or misbehaves, exactly as a script says, on real sockets."""
 
 import asyncio
 import contextlib
@@ -11,8 +11,9 @@ from typing import Self
 import msgspec
 
 from fakes.player import HungUp, Player
+from fakes.polite import polite_answer
 from fakes.received import Request, read_body, read_head
-from fakes.replies import polite_answer
+from fakes.replies import error
 from fakes.steps import Script
 from fakes.strictness import refusal
 
@@ -45,9 +46,12 @@ class ScriptedUpstream:
         api_key: str | None = None,
         on_connect: Script | None = None,
         before_body: Responder | None = None,
+        serves: tuple[str, ...] | None = None,
     ) -> None:
-        """Make an upstream that checks the Bearer key against `api_key` when strict.
+        """Make an upstream that checks the key against `api_key` when strict.
 
+        Of `serves`, if given, a POST's path must end in one ("/responses"); any other is a 404, as at a server that
+        speaks one API alone.
         `on_connect` is played instead of reading any request; `before_body` may answer a request, by a script
         that is not empty, whose body has not been read.
         """
@@ -56,6 +60,7 @@ class ScriptedUpstream:
         self.api_key = api_key
         self.on_connect = on_connect
         self.before_body = before_body
+        self.serves = serves
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="scripted-upstream", daemon=True)
@@ -173,6 +178,10 @@ class ScriptedUpstream:
 
     def choose(self, request: Request) -> Script:
         """The script that answers this request."""
+        path = request.path.partition("?")[0]
+        if self.serves is not None and request.method == "POST" and not path.endswith(self.serves):
+            text = f"Unknown request URL: POST {path}. Please check the URL for typos."
+            return error(404, text, type="invalid_request_error", code="unknown_url")
         if self.strict and (refused := refusal(request, self.api_key)) is not None:
             return refused
         if request.method == "POST" and self._queue:

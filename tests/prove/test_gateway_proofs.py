@@ -68,8 +68,10 @@ def test_gateway_that_forgets_what_is_held_is_noticed(tmp_path, provider):
     assert any("reached the upstream" in text for text in found), found
 
 
-def test_killed_gateway_has_charged_what_its_clients_were_told(provider):
+def test_killed_gateway_has_charged_what_its_clients_were_told(tmp_path, monkeypatch, provider):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert kill(provider, "whole", 2) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_gateway_that_answers_before_it_has_charged_is_noticed(provider):

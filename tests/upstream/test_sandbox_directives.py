@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import specification
-from runapi.upstream.sandbox import chat
+from runapi.upstream.sandbox import routes
 from runapi.upstream.sandbox.directives import (
     _FORMS,
     NONE,
@@ -17,6 +17,11 @@ from runapi.upstream.sandbox.directives import (
     Directives,
     read_directives,
 )
+
+CHECKS = {
+    "/chat/completions": specification.check_request,
+    "/responses": specification.check_response_request,
+}
 
 
 @pytest.mark.parametrize(
@@ -118,11 +123,10 @@ def test_every_directive_is_in_the_guide_and_every_example_there_works():
     assert len(in_code) > 15
     for example in in_code:
         assert read_directives(example) != NONE
-    shell = re.findall(r"```bash\n(.*?)```", guide, re.DOTALL)
-    bodies = [json.loads(body) for block in shell for body in re.findall(r"-d '(.*?)'", block, re.DOTALL)]
-    assert len(bodies) == 3
-    for body in bodies:
-        specification.check_request(body)
-        assert chat.plan(json.dumps(body).encode(), "req_1", 1).status == 200
+    calls = re.findall(r"curl (?:-N )?http://[^/]*/v1(\S+) .*?-d '(.*?)'", guide, re.DOTALL)
+    assert [path for path, _ in calls] == ["/chat/completions"] * 3 + ["/responses"]
+    for path, body in calls:
+        CHECKS[path](json.loads(body))
+        assert routes.plan(path, body.encode(), "req_1", 1).status == 200
     named = {name for example in in_code for name in re.findall(r"sandbox:([a-z_]+)", example)}
     assert named == set(_FORMS)

@@ -4,7 +4,7 @@ import re
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runapi.upstream.sandbox.pattern_text import UnknownPattern, text_for_pattern
@@ -172,6 +172,7 @@ def is_valid(value: object, schema: object) -> bool:
 
 @settings(max_examples=400, deadline=None)
 @given(SCHEMAS, st.booleans())
+@example({"type": "array", "items": {"oneOf": [{"oneOf": [{"type": "boolean"}, {"const": 1}]}, {"const": 1}]}, "minItems": 2}, False)  # fmt: skip
 def test_made_value_is_valid_against_its_schema(schema, optional):
     root = {"type": "object", "properties": {"it": schema}, "required": ["it"], "$defs": DEFS}
     assert is_valid(make_value(root, optional=optional), root)

@@ -18,7 +18,11 @@ from runapi.core.usage import MOST_TOKENS
 from runapi.wire.yaml_file import Entry, YamlFile, suggestion
 
 PACKAGE_FILE = "models.yaml"
-ENDPOINTS = ("/v1/chat/completions", "/v1/responses", "/v1/batch")
+ENDPOINTS = (
+    *("/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/batch"),
+    *("/v1/embeddings", "/v1/completions", "/v1/moderations"),
+)
+TOOL_KINDS = ("function", "custom")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 VERBOSITY = ("low", "medium", "high")
 MODALITIES = ("text", "image", "pdf", "audio", "video")
@@ -60,6 +64,7 @@ _PLAIN_FIELDS: Mapping[str, _Reader] = {
     "endpoints": _words(ENDPOINTS),
     "refused": _words(),
     "refused_when_reasoning": _words(),
+    "chat_refuses_when_reasoning": _words(TOOL_KINDS),
     "knowledge_cutoff": YamlFile.day,
     "source": YamlFile.filled_text,
     "note": YamlFile.text,

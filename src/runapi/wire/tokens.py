@@ -59,6 +59,15 @@ def split_text(text: str) -> list[bytes]:
     return [decode(token) for part in _slices(text) for token in encoding.encode_ordinary(part)]
 
 
+def join_tokens(tokens: Iterable[int]) -> str | None:
+    """Give the text that these token numbers spell; None if one of them is no token."""
+    decode = _encoding().decode_single_token_bytes
+    try:
+        return b"".join(map(decode, tokens)).decode("utf-8", "replace")
+    except (KeyError, OverflowError):
+        return None
+
+
 def count_chat_input(
     messages: Iterable[object],
     tools: Iterable[object] | None = None,

@@ -9,30 +9,21 @@ from runapi.core.problems import Problem, invalid_value
 from runapi.upstream.sandbox.answers import compose, letters
 from runapi.upstream.sandbox.chat_request import ChatRequest, read_request
 from runapi.upstream.sandbox.directives import DirectiveFault
-from runapi.upstream.sandbox.plans import Cut, Event, Pause, Plan, Send, directed_problem, refuse
-from runapi.upstream.sandbox.turns import Answer, ToolCall, ToolKind
-from runapi.wire.tokens import split_text
-
-_MOST_LOGPROBS = 50_000
-_JSON = "application/json"
-_EVENTS = "text/event-stream; charset=utf-8"
-_DONE = b"data: [DONE]\n\n"
-_OTHER_TOKENS = (
-    " the",
-    " a",
-    " and",
-    " of",
-    " to",
-    " in",
-    " is",
-    " it",
-    " that",
-    " for",
-    " on",
-    " as",
-    " with",
+from runapi.upstream.sandbox.logprobs import check_amount, token_logprobs
+from runapi.upstream.sandbox.plans import (
+    Event,
+    Pause,
+    Plan,
+    Send,
+    accept,
+    directed_problem,
+    refuse,
+    send_stream,
+    send_whole,
 )
-_MORE_TOKENS = (" by", " at", " an", " be", " this", " from", " or")
+from runapi.upstream.sandbox.turns import Answer, ToolCall, ToolKind
+
+_DONE = b"data: [DONE]\n\n"
 
 _encode = msgspec.json.encode
 
@@ -51,23 +42,17 @@ def plan(body: bytes, request_id: str, created: int) -> Plan:
         if directives.status is not None:
             return refuse(directed_problem(directives.status), request_id, directives.delay_s)
         answers = compose(request.turn)
-        _check_logprobs(request, answers)
+        check_amount(answers, request.top_logprobs)
     except DirectiveFault as fault:
         return refuse(invalid_value("messages", str(fault)), request_id)
     except Problem as problem:
         return refuse(problem, request_id)
     events = _stream if request.stream else _whole
-    return Plan(
-        200,
-        {"content-type": _EVENTS if request.stream else _JSON, "x-request-id": request_id},
+    return accept(
         events(request, answers, _envelope(request, request_id, created)),
+        request_id,
+        is_stream=request.stream,
     )
-
-
-def _check_logprobs(request: ChatRequest, answers: tuple[Answer, ...]) -> None:
-    each = 0 if request.top_logprobs is None else request.top_logprobs + 1
-    if each * sum(answer.output_tokens - answer.reasoning_tokens for answer in answers) > _MOST_LOGPROBS:
-        raise invalid_value("logprobs", f"the sandbox writes at most {_MOST_LOGPROBS} of them a request.")
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -114,7 +99,6 @@ def _usage(request: ChatRequest, answers: Iterable[Answer]) -> dict[str, object]
 
 
 def _whole(request: ChatRequest, answers: tuple[Answer, ...], envelope: _Envelope) -> Iterator[Event]:
-    directives = request.turn.directives
     reply = {
         "id": envelope.id,
         "object": "chat.completion",
@@ -125,15 +109,7 @@ def _whole(request: ChatRequest, answers: tuple[Answer, ...], envelope: _Envelop
         "service_tier": envelope.service_tier,
         "system_fingerprint": envelope.system_fingerprint,
     }
-    pause = directives.delay_s + directives.interval_s * (directives.chunks or 0)
-    if pause:
-        yield Pause(pause)
-    data = _encode(reply)
-    if directives.cut_after is None:
-        yield Send(data)
-    else:
-        yield Send(data[: len(data) // 2])
-        yield Cut()
+    return send_whole(request.turn.directives, _encode(reply))
 
 
 def _choice(request: ChatRequest, answer: Answer, index: int) -> dict[str, object]:
@@ -166,49 +142,21 @@ def _input_key(call: ToolCall) -> str:
 
 
 def _logprobs(request: ChatRequest, answer: Answer, pieces: Iterable[str]) -> dict[str, object] | None:
-    """Plausible log probabilities: falling from the chosen token on, the same for the same token."""
     if request.top_logprobs is None:
         return None
-    tokens = [_token_logprobs(token, request.top_logprobs) for piece in pieces for token in split_text(piece)]
+    tokens = [token for piece in pieces for token in token_logprobs(piece, request.top_logprobs)]
     return {
         "content": None if answer.is_refusal else tokens,
         "refusal": tokens if answer.is_refusal else None,
     }
 
 
-def _token_logprobs(token: bytes, top: int) -> dict[str, object]:
-    first = -(sum(token) % 40 + 1) / 100
-    others = [other.encode() for other in _OTHER_TOKENS + _MORE_TOKENS if other.encode() != token]
-    alternatives = [
-        _one_logprob(other, first - rank - 1) for rank, other in enumerate(others[: max(0, top - 1)])
-    ]
-    chosen = _one_logprob(token, first)
-    return {**chosen, "top_logprobs": [chosen, *alternatives][:top]}
-
-
-def _one_logprob(token: bytes, logprob: float) -> dict[str, object]:
-    return {"token": token.decode("utf-8", "backslashreplace"), "logprob": logprob, "bytes": list(token)}
-
-
 # ---- a stream --------------------------------------------------------------------------------------------
 
 
 def _stream(request: ChatRequest, answers: tuple[Answer, ...], envelope: _Envelope) -> Iterator[Event]:
-    """Give the events, cut where a directive asks for it: at the latest before the end marker."""
-    directives = request.turn.directives
-    if directives.delay_s:
-        yield Pause(directives.delay_s)
-    sent = 0
-    for event in _chunks(request, answers, _ChunkWriter(request, envelope)):
-        if isinstance(event, Send):
-            if sent == directives.cut_after:
-                break
-            sent += 1
-        yield event
-    if directives.cut_after is None:
-        yield Send(_DONE)
-    else:
-        yield Cut()
+    chunks = _chunks(request, answers, _ChunkWriter(request, envelope))
+    return send_stream(request.turn.directives, chunks, lambda: Send(_DONE))
 
 
 class _ChunkWriter:

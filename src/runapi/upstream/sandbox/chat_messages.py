@@ -1,26 +1,16 @@
 """Read the `messages` of a Chat Completions request: refuse what OpenAI refuses, find what the sandbox is asked."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from runapi.core.problems import Problem, empty_array, invalid_type, missing_parameter
 from runapi.upstream.sandbox.directives import NONE, Directives, has_directives, read_directives
+from runapi.upstream.sandbox.fields import type_name, unsupported_value
 
 Message = dict[str, object]
 
 _ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 _PARTS = ("text", "image_url", "input_audio", "refusal", "audio", "file")
 _CONTENT = "one of a string or array of objects"
-_TYPE_NAMES: Mapping[type, str] = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    bool: "a boolean",
-    int: "an integer",
-    float: "a decimal",
-    type(None): "null",
-}
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -30,28 +20,6 @@ class Asked(msgspec.Struct, frozen=True):
     directives: Directives
     calls_answered: int
     tool_results: tuple[str, ...]
-
-
-def type_name(value: object) -> str:
-    """The JSON type of `value`, as OpenAI's messages call it."""
-    return _TYPE_NAMES.get(type(value), "something else")
-
-
-def unsupported_value(param: str, value: object, supported: tuple[str, ...]) -> Problem:
-    """The refusal of a value that is not in a closed list."""
-    if not isinstance(value, str):
-        return invalid_type(param, f"one of {_listed(supported)}", type_name(value))
-    return Problem(
-        400,
-        f"Invalid value: '{value[:200]}'. Supported values are: {_listed(supported)}.",
-        param=param,
-        code="invalid_value",
-    )
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    quoted = [f"'{word}'" for word in words]
-    return f"{', '.join(quoted[:-1])}, and {quoted[-1]}" if len(quoted) > 2 else " and ".join(quoted)
 
 
 def check_messages(value: object) -> list[Message]:
@@ -163,9 +131,9 @@ def _check_part(part: object, param: str) -> None:
         raise unsupported_value(f"{param}.type", kind, _PARTS)
     if kind not in part:
         raise missing_parameter(f"{param}.{kind}")
-    expected = str if kind in {"text", "refusal"} else dict
+    expected, expected_name = (str, "a string") if kind in {"text", "refusal"} else (dict, "an object")
     if not isinstance(part[kind], expected):
-        raise invalid_type(f"{param}.{kind}", _TYPE_NAMES[expected], type_name(part[kind]))
+        raise invalid_type(f"{param}.{kind}", expected_name, type_name(part[kind]))
 
 
 def _check_calls(message: Message, param: str) -> list[object]:

@@ -1,23 +1,24 @@
 """Read a Chat Completions request into a `Turn`; refuse what OpenAI refuses, in its words where they are known."""
 
 import hashlib
-import re
 
 import msgspec
 
-from runapi.core.problems import (
-    Problem,
-    bad_json,
-    empty_array,
-    invalid_type,
-    missing_parameter,
-    not_an_object,
-)
-from runapi.upstream.sandbox.chat_messages import (
-    Message,
-    check_messages,
-    find_asked,
-    text_of,
+from runapi.core.problems import Problem, empty_array, invalid_type, missing_parameter
+from runapi.upstream.sandbox.chat_messages import Message, check_messages, find_asked, text_of
+from runapi.upstream.sandbox.fields import (
+    Fields,
+    decode,
+    read_flag,
+    read_model,
+    read_name,
+    read_number,
+    read_object,
+    read_stops,
+    read_tier,
+    read_whole,
+    read_word,
+    too_long,
     type_name,
     unsupported_value,
 )
@@ -26,14 +27,8 @@ from runapi.wire.tokens import count_chat_input
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 _FORMATS = ("text", "json_object", "json_schema")
-_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 _MOST_TOOLS = 128
-_MOST_STOPS = 4
-_LARGEST = 2**53
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
-
-Fields = dict[str, object]
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
@@ -54,15 +49,11 @@ def read_request(body: bytes) -> ChatRequest:
         Problem: 400, it is no good request.
         DirectiveFault: a directive in it cannot be understood.
     """
-    fields = _decode(body)
-    model = fields.get("model")
-    if model is None:
-        raise missing_parameter("model")
-    if not isinstance(model, str):
-        raise invalid_type("model", "a string", type_name(model))
+    fields = decode(body)
+    model = read_model(fields)
     messages = check_messages(fields.get("messages"))
-    stream = _flag(fields, "stream")
-    options = _object(fields, "stream_options")
+    stream = read_flag(fields, "stream")
+    options = read_object(fields, "stream_options")
     if options and not stream:
         raise Problem(
             400,
@@ -70,25 +61,15 @@ def read_request(body: bytes) -> ChatRequest:
             param="stream_options",
         )
     for name, (least, most) in _RANGES.items():
-        _check_number(fields, name, least, most)
+        read_number(fields, name, least, most)
     return ChatRequest(
         _read_turn(fields, messages),
         model,
-        _tier(fields),
+        read_tier(fields),
         stream,
-        _flag(options, "include_usage"),
+        read_flag(options, "include_usage"),
         _top_logprobs(fields),
     )
-
-
-def _decode(body: bytes) -> Fields:
-    try:
-        fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise bad_json() from None
-    if not isinstance(fields, dict):
-        raise not_an_object(type_name(fields))
-    return fields
 
 
 def _read_turn(fields: Fields, messages: list[Message]) -> Turn:
@@ -100,7 +81,7 @@ def _read_turn(fields: Fields, messages: list[Message]) -> Turn:
     caps = [
         cap
         for name in ("max_completion_tokens", "max_tokens")
-        if (cap := _whole(fields, name, 1, _LARGEST)) is not None
+        if (cap := read_whole(fields, name, 1)) is not None
     ]
     return Turn(
         seed=hashlib.blake2b(msgspec.json.encode(messages), digest_size=16).digest(),
@@ -110,14 +91,14 @@ def _read_turn(fields: Fields, messages: list[Message]) -> Turn:
         tool_results=asked.tool_results,
         tools=allowed,
         must_call=must_call,
-        parallel_calls=_flag(fields, "parallel_tool_calls", absent=True),
+        parallel_calls=read_flag(fields, "parallel_tool_calls", absent=True),
         wants_json=wants_json,
         schema=schema,
         schema_name=schema_name,
         cap=min(caps, default=None),
-        effort=_one_of(fields, "reasoning_effort", _EFFORTS),
-        stop=_stop(fields),
-        count=_whole(fields, "n", 1, 128) or 1,
+        effort=read_word(fields, "reasoning_effort", _EFFORTS),
+        stop=read_stops(fields),
+        count=read_whole(fields, "n", 1, 128) or 1,
         input_tokens=count_chat_input(messages, given_tools if isinstance(given_tools, list) else None),
     )
 
@@ -134,7 +115,7 @@ def _tools(fields: Fields) -> tuple[Tool, ...]:
     if not value:
         raise empty_array("tools")
     if len(value) > _MOST_TOOLS:
-        raise _too_long("tools", _MOST_TOOLS, len(value))
+        raise too_long("tools", _MOST_TOOLS, len(value))
     return tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(value))
 
 
@@ -152,7 +133,7 @@ def _tool(value: object, param: str) -> Tool:
     schema = body.get("parameters") if kind is ToolKind.FUNCTION else None
     if schema is not None and not isinstance(schema, dict):
         raise invalid_type(f"{param}.function.parameters", "an object", type_name(schema))
-    return Tool(kind, _name(body, f"{param}.{kind}"), schema)
+    return Tool(kind, read_name(body, f"{param}.{kind}"), schema)
 
 
 def _kind(value: object, param: str) -> ToolKind:
@@ -160,23 +141,6 @@ def _kind(value: object, param: str) -> ToolKind:
     if not isinstance(value, str) or value not in kinds:
         raise unsupported_value(param, value, kinds)
     return ToolKind(value)
-
-
-def _name(body: Fields, param: str) -> str:
-    name = body.get("name")
-    if name is None:
-        raise missing_parameter(f"{param}.name")
-    if not isinstance(name, str):
-        raise invalid_type(f"{param}.name", "a string", type_name(name))
-    if not _NAME.fullmatch(name):
-        raise Problem(
-            400,
-            f"Invalid '{param}.name': string does not match pattern. Expected a string of 1 to 64 characters that "
-            "matches the pattern '^[a-zA-Z0-9_-]+$'.",
-            param=f"{param}.name",
-            code="invalid_value",
-        )
-    return name
 
 
 def _choose_tools(fields: Fields, tools: tuple[Tool, ...]) -> tuple[tuple[Tool, ...], bool]:
@@ -197,9 +161,9 @@ def _choose_tools(fields: Fields, tools: tuple[Tool, ...]) -> tuple[tuple[Tool, 
         return (() if choice == "none" else tools), choice == "required"
     if choice.get("type") != "allowed_tools":
         return (_named(choice, tools, "tool_choice"),), True
-    allowed = _object(choice, "allowed_tools", "tool_choice.allowed_tools")
+    allowed = read_object(choice, "allowed_tools", "tool_choice.allowed_tools")
     mode = allowed.get("mode")
-    if mode not in {"auto", "required"}:
+    if mode not in ("auto", "required"):
         raise unsupported_value("tool_choice.allowed_tools.mode", mode, ("auto", "required"))
     named = allowed.get("tools")
     if not isinstance(named, list) or not named:
@@ -211,7 +175,7 @@ def _named(choice: object, tools: tuple[Tool, ...], param: str) -> Tool:
     if not isinstance(choice, dict):
         raise invalid_type(param, "an object", type_name(choice))
     kind = _kind(choice.get("type"), f"{param}.type")
-    name = _name(_object(choice, kind, f"{param}.{kind}"), f"{param}.{kind}")
+    name = read_name(read_object(choice, kind, f"{param}.{kind}"), f"{param}.{kind}")
     for tool in tools:
         if tool.name == name and tool.kind is kind:
             return tool
@@ -223,7 +187,7 @@ def _named(choice: object, tools: tuple[Tool, ...], param: str) -> Tool:
 
 def _response_format(fields: Fields, messages: list[Message]) -> tuple[bool, str, object]:
     """Whether JSON is wanted, and the name and schema of it."""
-    form = _object(fields, "response_format")
+    form = read_object(fields, "response_format")
     if not form:
         return False, "", None
     kind = form.get("type")
@@ -240,8 +204,8 @@ def _response_format(fields: Fields, messages: list[Message]) -> tuple[bool, str
     if kind != "json_schema":
         return kind == "json_object", "", None
     param = "response_format.json_schema"
-    wanted = _object(form, "json_schema", param)
-    name = _name(wanted, param)
+    wanted = read_object(form, "json_schema", param)
+    name = read_name(wanted, param)
     schema = wanted.get("schema")
     if schema is None and "schema" not in wanted:
         raise missing_parameter(f"{param}.schema")
@@ -250,21 +214,9 @@ def _response_format(fields: Fields, messages: list[Message]) -> tuple[bool, str
     return True, name, schema
 
 
-def _stop(fields: Fields) -> tuple[str, ...]:
-    value = fields.get("stop")
-    stops = [value] if isinstance(value, str) else value
-    if stops is None:
-        return ()
-    if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-        raise invalid_type("stop", "one of a string or array of strings", type_name(value))
-    if len(stops) > _MOST_STOPS:
-        raise _too_long("stop", _MOST_STOPS, len(stops))
-    return tuple(stops)
-
-
 def _top_logprobs(fields: Fields) -> int | None:
-    wanted = _flag(fields, "logprobs")
-    count = _whole(fields, "top_logprobs", 0, 20)
+    wanted = read_flag(fields, "logprobs")
+    count = read_whole(fields, "top_logprobs", 0, 20)
     if count is not None and not wanted:
         raise Problem(
             400,
@@ -272,88 +224,3 @@ def _top_logprobs(fields: Fields) -> int | None:
             param="top_logprobs",
         )
     return (count or 0) if wanted else None
-
-
-def _tier(fields: Fields) -> str:
-    match _one_of(fields, "service_tier", _TIERS):
-        case "fast" | "priority":
-            return "priority"
-        case "flex":
-            return "flex"
-        case _:
-            return "default"
-
-
-# ---- plain values ----------------------------------------------------------------------------------------
-
-
-def _flag(fields: Fields, name: str, *, absent: bool = False) -> bool:
-    value = fields.get(name)
-    if value is None:
-        return absent
-    if not isinstance(value, bool):
-        raise invalid_type(name, "a boolean", type_name(value))
-    return value
-
-
-def _object(fields: Fields, name: str, param: str | None = None) -> Fields:
-    """The object under `name`; an empty one if there is none."""
-    value = fields.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise invalid_type(param or name, "an object", type_name(value))
-    return value
-
-
-def _one_of(fields: Fields, name: str, words: tuple[str, ...]) -> str | None:
-    value = fields.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str) or value not in words:
-        raise unsupported_value(name, value, words)
-    return value
-
-
-def _whole(fields: Fields, name: str, least: int, most: int) -> int | None:
-    value = fields.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise invalid_type(name, "an integer", type_name(value))
-    _check_range(name, "integer", value, least, most)
-    return value
-
-
-def _check_number(fields: Fields, name: str, least: int, most: int) -> None:
-    value = fields.get(name)
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise invalid_type(name, "a decimal", type_name(value))
-    _check_range(name, "decimal", value, least, most)
-
-
-def _check_range(name: str, kind: str, value: float, least: int, most: int) -> None:
-    if value < least:
-        side, code, sign, bound = "below minimum", "below_min", ">=", least
-    elif value > most:
-        side, code, sign, bound = "above maximum", "above_max", "<=", most
-    else:
-        return
-    raise Problem(
-        400,
-        f"Invalid '{name}': {kind} {side} value. Expected a value {sign} {bound}, but got {value!s:.40} instead.",
-        param=name,
-        code=f"{kind}_{code}_value",
-    )
-
-
-def _too_long(param: str, most: int, got: int) -> Problem:
-    return Problem(
-        400,
-        f"Invalid '{param}': array too long. Expected an array with maximum length {most}, but got an array with "
-        f"length {got} instead.",
-        param=param,
-        code="array_above_max_length",
-    )

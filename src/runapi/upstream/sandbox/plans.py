@@ -1,11 +1,11 @@
 """What will be sent, and when: written at once by pure code, played later by `player`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
 from runapi.core.problems import Problem
-from runapi.upstream.sandbox.directives import DirectedStatus
+from runapi.upstream.sandbox.directives import DirectedStatus, Directives
 
 Headers = Mapping[str, str]
 
@@ -35,6 +35,38 @@ class Plan(msgspec.Struct, frozen=True):
     status: int
     headers: Headers
     events: Iterator[Event]
+
+
+def accept(events: Iterator[Event], request_id: str, *, is_stream: bool = False) -> Plan:
+    """Plan an answer with status 200."""
+    content_type = "text/event-stream; charset=utf-8" if is_stream else "application/json"
+    return Plan(200, {"content-type": content_type, "x-request-id": request_id}, events)
+
+
+def send_whole(directives: Directives, data: bytes) -> Iterator[Event]:
+    """Give `data` in one piece, as late as the directives say; cut in its middle where they ask for a cut."""
+    pause = directives.delay_s + directives.interval_s * (directives.chunks or 0)
+    if pause:
+        yield Pause(pause)
+    if directives.cut_after is None:
+        yield Send(data)
+    else:
+        yield Send(data[: len(data) // 2])
+        yield Cut()
+
+
+def send_stream(directives: Directives, events: Iterable[Event], end: Callable[[], Send]) -> Iterator[Event]:
+    """Give `events` and then the end; cut where the directives ask for it, at the latest before the end."""
+    if directives.delay_s:
+        yield Pause(directives.delay_s)
+    sent = 0
+    for event in events:
+        if isinstance(event, Send):
+            if sent == directives.cut_after:
+                break
+            sent += 1
+        yield event
+    yield end() if directives.cut_after is None else Cut()
 
 
 def refuse(problem: Problem, request_id: str, delay_s: float = 0.0) -> Plan:

@@ -1,8 +1,9 @@
 """Play a plan in time, as the reply of an HTTP upstream is read."""
 
 import asyncio
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from runapi.upstream.client import BrokenReplyError
 from runapi.upstream.sandbox import chat
@@ -80,14 +81,25 @@ def _wake(waiter: "asyncio.Future[None]") -> None:
         waiter.set_result(None)
 
 
+async def play(write: Callable[[int], Plan], body_bytes: int, *, is_light: bool = True) -> SandboxReply:
+    """Have a plan written, on a thread where that may take long, and give the reply that plays it.
+
+    Args:
+        write: writes the plan, given the Unix time in seconds.
+        body_bytes: of the request: a long one takes long to count.
+        is_light: whether a short request is a quick one.
+    """
+    created = int(time.time())
+    if is_light and tokens.is_loaded() and body_bytes <= _LARGE_BODY_BYTES:
+        return SandboxReply(write(created))
+    return SandboxReply(await asyncio.to_thread(write, created))
+
+
 async def answer(body: bytes, *, request_id: str) -> SandboxReply:
-    """Answer a Chat Completions request as OpenAI would; every refusal is a reply, too.
+    """Answer a Chat Completions request, as `routes.answer` does.
 
     Args:
         body: the request's JSON, or anything else.
         request_id: sent back as x-request-id.
     """
-    created = int(time.time())
-    if tokens.is_loaded() and len(body) <= _LARGE_BODY_BYTES:
-        return SandboxReply(chat.plan(body, request_id, created))
-    return SandboxReply(await asyncio.to_thread(chat.plan, body, request_id, created))
+    return await play(functools.partial(chat.plan, body, request_id), len(body))

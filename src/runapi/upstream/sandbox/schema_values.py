@@ -24,6 +24,7 @@ from runapi.upstream.sandbox.schema_scalars import make_integer, make_number, ma
 
 _MOST_ITEMS = 1_000
 _MOST_TRIES = 30
+_CLOSE_TRIES = 4  # of other values, where one that was made is forbidden by what stands beside it
 
 _KINDS_BY_KEYWORD = (
     ("object", ("properties", "required", "additionalProperties", "minProperties", "patternProperties")),
@@ -117,9 +118,10 @@ class _Maker(msgspec.Struct, frozen=True):
                 joined = _Flat(
                     merge(flat.plain, chosen.plain), (*chosen.choices, *others), flat.path | chosen.path
                 )
-                value = self._make_flat(joined, hint, variant)
-                if not group.exactly_one or self._fits_one(value, branches):
-                    return value
+                for attempt in range(variant, variant + (_CLOSE_TRIES if group.exactly_one else 1)):
+                    value = self._make_flat(joined, hint, attempt)
+                    if not group.exactly_one or self._fits_one(value, branches):
+                        return value
             except SchemaFault as found:
                 if self.budget.steps < 0:
                     raise
@@ -131,7 +133,7 @@ class _Maker(msgspec.Struct, frozen=True):
 
     def _make_plain(self, flat: _Flat, hint: str, variant: int) -> object:
         fault = SchemaFault("nothing fits all of it")
-        for attempt in range(variant, variant + (4 if "not" in flat.plain else 1)):
+        for attempt in range(variant, variant + (_CLOSE_TRIES if "not" in flat.plain else 1)):
             for value in self._candidates(flat, hint, attempt):
                 if isinstance(value, SchemaFault):
                     fault = value

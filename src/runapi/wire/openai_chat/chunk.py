@@ -35,6 +35,7 @@ class Choice(msgspec.Struct):
     index: int = 0
     delta: _Delta = msgspec.field(default_factory=_Delta)
     finish_reason: str | None = None
+    text: str | None = None  # of the legacy /v1/completions, which has no delta
 
 
 class Chunk(msgspec.Struct):
@@ -90,7 +91,7 @@ def text_of(choices: list[Choice]) -> str:
     parts: list[str | None] = []
     for choice in choices:
         delta = choice.delta
-        parts += (delta.content, delta.refusal, delta.reasoning_content, delta.reasoning)
+        parts += (choice.text, delta.content, delta.refusal, delta.reasoning_content, delta.reasoning)
         calls = [written for call in delta.tool_calls or () for written in (call.function, call.custom)]
         for written in (*calls, delta.function_call):
             if written is not None:
@@ -123,7 +124,7 @@ def _read_odd_choice(choice: dict[str, object]) -> Choice:
     role = delta.get("role") if isinstance(delta, dict) else None
     return Choice(
         index=index if isinstance(index, int) else 0,
-        delta=_Delta(role="assistant" if role else None, content=_strings_of(delta)),
+        delta=_Delta(role="assistant" if role else None, content=_strings_of([delta, choice.get("text")])),
         finish_reason="stop" if choice.get("finish_reason") else None,
     )
 

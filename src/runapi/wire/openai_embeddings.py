@@ -1,0 +1,110 @@
+"""POST /v1/embeddings: what a request asks, what goes upstream, and what the reply says. Vectors pass untouched."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw
+
+from runapi.core import problems
+from runapi.core.admission import RequestShape
+from runapi.core.usage import MOST_TOKENS, Usage
+from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.openai_chat.request import NULL, Fields, decode_part, read_fields, read_text
+from runapi.wire.passed_reply import PassedReply
+from runapi.wire.text_input import TextInput, read_text_input
+
+MOST_INPUTS = 2_048
+ENCODINGS = ("float", "base64")
+_OUTSIDE_THE_INPUT = frozenset(("model", "encoding_format", "dimensions", "user", "max_cost"))
+_decode_dimensions = msgspec.json.Decoder(Annotated[int, Meta(ge=1)]).decode
+
+
+class EmbeddingsRequest(msgspec.Struct, frozen=True):
+    """A request whose fields have the right types; unknown ones go upstream as they are."""
+
+    fields: Fields
+    model: str
+    input: TextInput
+
+    @property
+    def shape(self) -> RequestShape:
+        """What decides how much it can cost: there is no output, and a token is at least a byte."""
+        size = sum(len(raw) for name, raw in self.fields.items() if name not in _OUTSIDE_THE_INPUT)
+        return RequestShape(text_bytes=size, output_cap=0)
+
+    def encode(self, model: str) -> bytes:
+        """Write the body for one upstream, with its name for the model."""
+        fields = {name: raw for name, raw in self.fields.items() if name != "max_cost"}
+        return msgspec.json.encode(fields | {"model": Raw(msgspec.json.encode(model))})
+
+
+def read_embeddings_request(body: bytes) -> EmbeddingsRequest:
+    """Read a request body.
+
+    Raises:
+        Problem: 400, naming the parameter and what was expected.
+    """
+    fields = read_fields(body)
+    model = read_text(fields, "model")
+    if model is None:
+        raise problems.missing_parameter("model")
+    inputs = read_text_input(fields, "input")
+    if len(inputs) > MOST_INPUTS:
+        raise problems.invalid_value("input", f"expected at most {MOST_INPUTS} texts, but got {len(inputs)}.")
+    encoding = read_text(fields, "encoding_format")
+    if encoding is not None and encoding not in ENCODINGS:
+        known = ", ".join(map(repr, ENCODINGS))
+        raise problems.invalid_value("encoding_format", f"'{encoding[:40]}'. Supported values are: {known}.")
+    if fields.get("dimensions", NULL) != NULL:
+        decode_part("dimensions", fields["dimensions"], _decode_dimensions)
+    read_text(fields, "user")
+    return EmbeddingsRequest(fields, model, inputs)
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
+
+
+class _Reply(msgspec.Struct):
+    data: list[Raw] | None = None
+    model: str | None = None
+    usage: Raw = NULL
+    error: Raw = NULL
+
+
+_decode_reply = msgspec.json.Decoder(_Reply).decode
+_decode_usage = msgspec.json.Decoder(_Usage).decode
+
+
+def read_embeddings_reply(body: bytes) -> PassedReply:
+    """Read a reply.
+
+    Raises:
+        BadReplyError: it holds no vectors, or is an error that came with status 200.
+    """
+    try:
+        reply = _decode_reply(body)
+    except (msgspec.DecodeError, RecursionError):
+        raise BadReplyError from None
+    if not reply.data or reply.error != NULL:
+        raise BadReplyError
+    usage = _read_usage(reply.usage)
+    return PassedReply(
+        body=body,
+        model=reply.model,
+        delivers=True,
+        raw_usage=None if usage is None else bytes(reply.usage),
+        usage=usage,
+        write_usage=_write_usage,
+    )
+
+
+def _read_usage(raw: Raw) -> Usage | None:
+    try:
+        return Usage(input=_decode_usage(raw).prompt_tokens)
+    except msgspec.DecodeError:
+        return None
+
+
+def _write_usage(usage: Usage) -> bytes:
+    return msgspec.json.encode({"prompt_tokens": usage.all_input, "total_tokens": usage.all_input})

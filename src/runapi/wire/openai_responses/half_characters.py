@@ -1,0 +1,19 @@
+"""Mend JSON that holds half a character, which JSON allows and nobody can write as UTF-8."""
+
+import json
+
+
+def without_half_characters(raw: bytes) -> bytes:
+    r"""Put U+FFFD in the place of each half of a pair such as `\ud83d`, which JSON allows and UTF-8 does not.
+
+    JavaScript cuts strings so: an agent that shortens a tool's output may send one half of an emoji.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    text = json.dumps(json.loads(raw, parse_constant=_refuse), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
