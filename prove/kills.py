@@ -76,6 +76,7 @@ class Life:
         name: str,
         *,
         at_once: int = AT_ONCE,
+        at_an_end: float = _AT_AN_END,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.counts = Counter[str]()
@@ -83,6 +84,7 @@ class Life:
         self._provider = provider
         self._name = name
         self._at_once = at_once
+        self._at_an_end = at_an_end
         self._environment = environment
         self._gateway: Served
         self._sender: Sender
@@ -145,7 +147,7 @@ class Life:
         self._ends, self._asked = 0, []
         self._dead.clear()
         run, is_late = self.counts["kills"], chance.random() < _LATE
-        is_at_an_end = not is_late and chance.random() < _AT_AN_END
+        is_at_an_end = not is_late and chance.random() < self._at_an_end
         self._fatal_end = chance.randint(1, 2 * self._at_once) if is_at_an_end else 0
         load = [
             asyncio.create_task(self._keep_asking(Random(f"{self._name} {run} {place}"), f"{run}-{place}"))

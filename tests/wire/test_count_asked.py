@@ -64,6 +64,8 @@ def chat(messages, tools=()):
                 {"role": "assistant", "content": "I look.", "tool_calls": [CALL, CALL | {"id": "c2"}]},
                 {"role": "tool", "tool_call_id": "c1", "content": "Blue."},
                 {"role": "tool", "tool_call_id": "c2", "content": "Grey."},
+                {"role": "assistant", "content": None, "tool_calls": [CALL | {"id": "c3"}]},
+                {"role": "tool", "tool_call_id": "c3", "content": "Green."},
             ],
             (FUNCTION, CUSTOM),
         ),

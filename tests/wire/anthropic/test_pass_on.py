@@ -190,6 +190,10 @@ def test_the_bound_holds_the_tools_that_the_model_is_told_of(tools):
     class Large:
         max_input_tokens = 10**9
 
+    known = sum("input_schema" not in tool for tool in tools)
+    assert found.text_bytes >= 1_024 * (
+        1 + known
+    )  # what a Claude model is told of tools is longer than they are
     assert found.has_tools
     assert not found.is_open
     assert count_asked(to_asked(asked)) <= input_upper_bound(found, Large)

@@ -26,7 +26,9 @@ from runapi.wire.neutral import (
 )
 from wire.anthropic.streams import COUNTED, answers
 from wire.anthropic.strict_types import (
+    BlockDelta,
     BlockStart,
+    BlockStop,
     Error,
     MessageDelta,
     MessageStart,
@@ -166,6 +168,20 @@ def test_a_refusal_is_text_and_the_reason_to_stop():
     for message in (accumulate(read_events(stream(answer))), whole(answer)):
         assert message.stop_reason == "refusal"
         assert [block.text for block in message.content] == ["I will not."]
+
+
+def test_each_block_is_shown_as_soon_as_the_one_before_it_has_ended():
+    writer = AnthropicWriter("gpt-5.5", "req_1", thinking=Thinking.SHOWN)
+    shown = [
+        (ReasoningDelta("Hm."), [MessageStart, BlockStart, BlockDelta]),
+        (TextDelta("a"), [BlockDelta, BlockStop, BlockStart, BlockDelta]),
+        (CallBegin(0, "call_a", "look"), [BlockStop, BlockStart]),
+        (CallEnd(0), [BlockStop]),
+        (TextDelta("b"), [BlockStart, BlockDelta]),
+        (ReasoningDelta("Hm."), [BlockStop, BlockStart, BlockDelta]),
+    ]
+    for event, kinds in shown:
+        assert [type(got) for got in read_events(writer.write([event]))] == kinds
 
 
 def test_calls_that_overlap_come_one_after_the_other():

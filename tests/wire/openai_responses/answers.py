@@ -127,9 +127,10 @@ def events(answer, pieces=3):
     return numbered(told)
 
 
-def numbered(told, first=0):
+def numbered(told):
+    """The same events, counted from 0."""
     return [
-        {"type": event["type"], "sequence_number": number} | event for number, event in enumerate(told, first)
+        {"type": event["type"]} | event | {"sequence_number": number} for number, event in enumerate(told)
     ]
 
 

@@ -25,6 +25,7 @@ from runapi.wire.neutral import (
 )
 from runapi.wire.openai_chat.reply import BadReplyError
 from runapi.wire.openai_chat.stream import StreamFault
+from runapi.wire.openai_responses import event_blocks
 from runapi.wire.openai_responses.answer_reader import FailedReplyError, ResponsesReader, read_answer
 from wire.openai_responses import answers
 from wire.openai_responses.answers import call, custom_call, message, reasoning, refusal_part, text_part
@@ -280,6 +281,25 @@ def test_events_and_items_of_unknown_types_are_passed_over():
     strange = {"type": "response.output_item.done", "output_index": 5, "item": {"type": "new", "content": 7}}
     _, got = read(answers.sse([told[0], steered, strange, *told[1:]]))
     assert joined(got)[1:-1] == [TextDelta("Hi")]
+
+
+@pytest.mark.parametrize("odd", [{"type": "file_citation", "index": 0}, {"type": "url_citation"}, "odd"])
+def test_annotation_that_chat_has_no_word_for_is_passed_over(odd):
+    known = answers.CITATION
+    _, told = read(answers.stream(message(text_part("Hi", [odd, known])), pieces=1))
+    assert [type(event) for event in told[1:-1]] == [TextDelta, Annotation]
+
+
+def test_log_probabilities_that_nobody_can_read_are_none():
+    data = answers.stream(message("Hi"), pieces=1).replace(b'"logprobs":[]', b'"logprobs":[{"token":7}]', 2)
+    assert read(data)[1][1] == TextDelta("Hi")
+
+
+def test_event_that_does_not_end_is_not_read_for_ever(monkeypatch):
+    monkeypatch.setattr(event_blocks, "MOST_EVENT_BYTES", 1000)
+    reader = ResponsesReader()
+    assert reader.feed(b"x" * 1001) == []
+    assert reader.fault is StreamFault.UNREADABLE
 
 
 def test_half_a_character_does_not_break_the_stream():

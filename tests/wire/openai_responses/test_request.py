@@ -124,6 +124,7 @@ def test_wrong_value_is_refused_by_its_name(fields, param, code):
         (b'{"model":"x","input":"y",}', "invalid_json"),
         (b'{"model":"x","input":"\xff"}', "invalid_json"),
         (b'{"model":"x","input":"y","new":NaN}', "invalid_json"),
+        (b'{"model":"x","input":"y","top_p":1e999}', "invalid_value"),
         (b"[]", "invalid_type"),
         (b'"text"', "invalid_type"),
         (b"7", "invalid_type"),

@@ -273,6 +273,25 @@ def test_heartbeats_at_any_time_disturb_nothing(at, beats):
     assert opened["id"] == (OURS if at == 0 else "resp_up")
 
 
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_events_behind_a_heartbeat_change_in_their_number_alone(separators):
+    nested = {"sequence_number": 9, "text": '"sequence_number":9'}
+    told = answers.events(answers.response(message("Hi")))
+    told = answers.numbered([*told[:5], {"type": "response.newest", "nested": nested}, *told[5:]])
+
+    def wire(events):
+        blocks = [
+            f"event: {one['type']}\ndata: {json.dumps(one, separators=separators)}\n\n" for one in events
+        ]
+        return "".join(blocks).encode()
+
+    one = stream()
+    one.feed(wire(told[:5]))
+    one.heartbeat(OURS, NOW_S)
+    expected = [event | {"sequence_number": event["sequence_number"] + 1} for event in told[5:-1]]
+    assert one.feed(wire(told[5:])) == wire(expected)
+
+
 def test_heartbeat_before_the_upstream_has_begun_opens_an_answer_of_our_own():
     one = stream(**CODEX)
     opening = answers.read(one.heartbeat(OURS, NOW_S))
@@ -303,6 +322,16 @@ def test_heartbeats_of_an_upstream_that_does_not_count_stay_in_their_place():
     kinds = [event["type"] for event in answers.read(out + one.feed(answers.sse(told[6:])))]
     assert kinds.count("response.created") == 1
     assert kinds[6:8] == ["response.in_progress"] * 2
+
+
+def test_answer_that_its_upstream_never_opened_is_not_opened_in_its_middle():
+    one = stream()
+    told = answers.events(answers.response(message("Hi")))[2:6]
+    out = one.feed(answers.sse(answers.numbered(told))) + one.heartbeat(OURS, NOW_S)
+    events = answers.read(out + one.error(problems.stream_failed(), OURS, NOW_S))
+    assert [event["type"] for event in events[4:]] == ["response.in_progress", "error", "response.failed"]
+    assert events[-1]["response"]["id"] == OURS
+    assert numbers(events) == list(range(7))
 
 
 # ---- faults ----------------------------------------------------------------------------------------------

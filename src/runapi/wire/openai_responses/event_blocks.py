@@ -8,8 +8,8 @@ from runapi.wire.sse import EventTooLongError
 MOST_EVENT_BYTES = 32 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _END = b"\n\n"
-_CANONICAL = b"event: "
-_DATA = b"\ndata: "
+_NAME = b"event: "
+_DATA = b"data: "
 
 
 class BlockSplitter:
@@ -71,15 +71,24 @@ class BlockSplitter:
 
 def data_of(block: bytes) -> bytes:
     """Give the data of an event; nothing for a comment. Of several lines of data, JSON is made that stands in one."""
-    if is_canonical(block):
-        return block[block.index(_DATA) + len(_DATA) :]
+    at = _data_at(block)
+    if at:
+        return block[at:]
     lines = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]
     return b" ".join(lines)
 
 
 def is_canonical(block: bytes) -> bool:
     """Whether an event is written as OpenAI writes it: its name, then one line of data, and nothing else."""
-    return block.startswith(_CANONICAL) and block.count(b"\n") == 1 and _DATA in block
+    return _data_at(block) > 0
+
+
+def _data_at(block: bytes) -> int:
+    """Where the data of a canonical event begin; 0 for every other one."""
+    if not block.startswith(_NAME):
+        return 0
+    at = block.find(b"\n") + 1
+    return 0 if not block.startswith(_DATA, at) or block.find(b"\n", at) >= 0 else at + len(_DATA)
 
 
 def write_event(kind: str, data: bytes) -> bytes:

@@ -36,6 +36,16 @@ _CREATED = "response.created"
 _OPENING = frozenset((_CREATED, "response.queued", "response.in_progress"))
 _ENDS = frozenset(("response.completed", "response.incomplete"))
 _FAILURES = frozenset(("response.failed", "response.cancelled", "error"))
+_TEXT_DELTAS = frozenset(
+    (
+        "response.output_text.delta",
+        "response.function_call_arguments.delta",
+        "response.custom_tool_call_input.delta",
+        "response.reasoning_summary_text.delta",
+    )
+)
+_NUMBER = b"sequence_number"
+_NUMBER_KEY = b'"sequence_number":'
 _NOT_WRITTEN = frozenset(("response.audio.delta",))  # deltas that are no text
 
 
@@ -149,7 +159,7 @@ class ResponsesStream:
         the upstream has opened with goes out now, if it has.
         """
         out: list[bytes] = []
-        if self._response is None and not self.delivers:
+        if not self._has_begun:
             while self._held and self._held[0].kind in _OPENING:
                 out.append(self._emit(self._held.pop(0)))
             if not out:
@@ -170,13 +180,18 @@ class ResponsesStream:
 
     def error(self, problem: Problem, id_if_first: str, now_s: int) -> bytes:
         """The last events of a broken answer: an `error`, on which some SDKs raise, and `response.failed`."""
-        out = [self._open(id_if_first, now_s)] if self._response is None else []
+        out = [] if self._has_begun else [self._open(id_if_first, now_s)]
         response = self._opened(id_if_first, now_s)
         self._last += 1
         out.append(write_error(problem, self._last))
         failed = {"status": b'"failed"', "error": msgspec.json.encode(error_of(problem))}
         out.append(self._own("response.failed", replace_members(response, failed)))
         return b"".join(out)
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether the client has something of an answer; a server may leave out the event that opens it."""
+        return self._response is not None or self.delivers
 
     @property
     def raw_usage(self) -> bytes | None:
@@ -210,6 +225,17 @@ class ResponsesStream:
     def _take_event(self, block: bytes, data: bytes, out: list[bytes]) -> None:
         try:
             event = _read_event(data)
+            if (
+                self.delivers
+                and self._shift == 0
+                and event.delta
+                and event.type in _TEXT_DELTAS
+                and is_canonical(block)
+            ):
+                self._last = self._last if event.sequence_number is None else event.sequence_number
+                self._add_text(event.delta)  # most events are such; this way is the shortest
+                out += (block, b"\n\n")
+                return
             held = _Held(event.type, event.sequence_number, block, data)
             if event.type in _ENDS:
                 self._take_end(event, held)
@@ -285,14 +311,16 @@ class ResponsesStream:
             changes = self._put_right(data, held.kind, usage)
         number = self._number(held.number)
         if number is not None and number != held.number:
-            changes["sequence_number"] = b"%d" % number
-        if not changes and is_canonical(held.block):
+            written = b"%b%d" % (_NUMBER_KEY, held.number or 0)
+            if changes or data.count(_NUMBER) != 1 or written not in data:
+                changes["sequence_number"] = b"%d" % number
+            else:  # quicker
+                data = data.replace(written, b"%b%d" % (_NUMBER_KEY, number))
+        elif not changes and is_canonical(held.block):
             return held.block + b"\n\n"
         try:
             data = replace_members(data, changes)
-        except (
-            ValueError
-        ):  # half a character, which only goes on in an event that nothing has to be put right in
+        except ValueError:  # half a character: it goes on only where nothing has to be put right
             data = replace_members(without_half_characters(data), changes)
         return write_event(held.kind, data) if held.kind else b"data: %b\n\n" % data
 
