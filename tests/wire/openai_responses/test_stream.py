@@ -292,6 +292,14 @@ def test_events_behind_a_heartbeat_change_in_their_number_alone(separators):
     assert one.feed(wire(told[5:])) == wire(expected)
 
 
+def test_opening_event_that_comes_twice_goes_out_once():
+    told = answers.events(answers.response(message("Hi")))
+    _, out = relay(answers.sse(answers.numbered([*told[:2], told[0], *told[2:]])))
+    kinds = [event["type"] for event in answers.read(out)]
+    assert kinds.count("response.created") == 1
+    assert numbers(answers.read(out)) == list(range(len(told)))
+
+
 def test_heartbeat_before_the_upstream_has_begun_opens_an_answer_of_our_own():
     one = stream(**CODEX)
     opening = answers.read(one.heartbeat(OURS, NOW_S))
