@@ -1,10 +1,14 @@
 """Start the server."""
 
+import sys
+
 from runapi.cli.answer import CommandFailed, fail
 
 
 def serve() -> None:
     """Serve the API until Ctrl-C; RUNAPI_HOST, RUNAPI_PORT and RUNAPI_HOME say where."""
+    # structlog would load Rich, for tracebacks in colour that a server never draws: 3 MB of every server's memory.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # so that its import fails
     # The whole server is loaded here, and not for --help.
     from runapi import app  # noqa: PLC0415 - see above
     from runapi.cli.environment import read_settings  # noqa: PLC0415 - see above
