@@ -1,7 +1,7 @@
 """THE FLOOR: the gateway's edge and the gateway's upstream client, forwarding bytes and doing nothing else.
 
 `python -m bench.floor PORT UPSTREAM_URL`. What the gateway costs above it, is the gateway's own work: keys, parsing,
-metering, the request's row. Its settings are those of the gateway (`runapi/app.py` for the edge,
+metering, the request's row. Its settings are those of the gateway (`runapi/app/listen.py` for the edge,
 `runapi/upstream/client.py` for the client): when these change, this must follow.
 """
 

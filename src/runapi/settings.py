@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from runapi.core.hosted_tools import CHARGED_TOOLS
 from runapi.core.money import NANO_PER_USD
 
 PREFIX = "RUNAPI_"
@@ -26,8 +27,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECRETS = ("stripe_secret_key", "stripe_webhook_secret", "database_url")
 WORDS = {
     "host": "an address or a host name",
+    "hosted_tools": f"some of {', '.join(sorted(CHARGED_TOOLS))}, with commas between",
     "public_url": "an http or https URL without a query",
     "database_url": "a URL such as postgresql://user:password@host/name",
+    "brand": "a name of at most 60 characters",
+    "contact_email": "an e-mail address",
+    "site": "on or off",
+    "site_hide": "paths such as /pricing, with commas between",
+    "site_locales": "names such as zh-TW, with commas between",
     "stripe_secret_key": "a secret key of Stripe, sk_... or rk_...",
     "stripe_webhook_secret": f"a secret of at least {SHORTEST_SECRET_BYTES} bytes",
     "stripe_webhook_secret_before": f"a secret of at least {SHORTEST_SECRET_BYTES} bytes",
@@ -93,6 +100,32 @@ def _check_database_url(url: SecretStr) -> SecretStr:
     if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
         raise ValueError("not a PostgreSQL URL")
     return url
+
+
+def _check_brand(brand: str) -> str:
+    if not brand.isprintable() or len(brand) > LONGEST_SHOWN:
+        raise ValueError("not a name")
+    return brand.strip()
+
+
+def _check_email(address: str) -> str:
+    local, at, domain = address.partition("@")
+    if address and not (
+        address.isprintable() and local and at and "." in domain and not set(address) & set(' <>"')
+    ):
+        raise ValueError("not an e-mail address")
+    return address
+
+
+def _check_hosted_tools(words: str) -> str:
+    if not frozenset(split_words(words)) <= CHARGED_TOOLS:
+        raise ValueError("not a tool that is known to cost by the call")
+    return words
+
+
+def split_words(words: str) -> list[str]:
+    """The words of a list with commas between."""
+    return [word.strip() for word in words.split(",") if word.strip()]
 
 
 Seconds = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False)]
@@ -173,9 +206,31 @@ class Settings(BaseModel):
         default=200, ge=0, le=100_000, description="most answers read on at the same time"
     )
 
+    stored_responses_days: int = Field(
+        default=30,
+        ge=0,
+        le=3_650,
+        description="days for which answers of /v1/responses are kept, unless their request says not to; 0 for none",
+    )
+
+    hosted_tools: Annotated[str, AfterValidator(_check_hosted_tools)] = Field(
+        default="",
+        description="tools run by upstreams that customers may use though each call costs you beside the tokens",
+    )
+
     shutdown_timeout_s: Seconds = Field(
         default=30.0, description="time for running requests to end at a stop"
     )
+
+    site: bool = Field(default=True, description="whether the public site is served")
+    brand: Annotated[str, AfterValidator(_check_brand)] = Field(
+        default="RunAPI", description="what the site calls this service"
+    )
+    contact_email: Annotated[str, AfterValidator(_check_email)] = Field(
+        default="", description="where customers write to; shown on the site"
+    )
+    site_hide: str = Field(default="", description="pages that are not shown, with all below them")
+    site_locales: str = Field(default="", description="languages to show beside English; empty for all")
 
     stripe_secret_key: StripeKey | None = Field(
         default=None, description="takes payments by Stripe; with a test key they are play money"

@@ -101,11 +101,12 @@ def test_a_servers_own_tools_pass_in_the_clients_own_dialect():
     "problem",
     [
         bridge_problems.unknown_parameter("foo"),
-        bridge_problems.tools_need_effort_none("gpt-5.5"),
+        bridge_problems.wrong_endpoint("gpt-5.5", "/v1/embeddings"),
+        bridge_problems.chat_is_not_stored(),
         bridge_problems.tools_not_spoken("gpt-5.5"),
     ],
 )
-def test_every_reason_is_a_400_that_names_the_parameter(problem):
-    assert problem.status == 400
+def test_every_reason_names_the_parameter_and_is_the_clients_to_mend(problem):
+    assert problem.status in (400, 404)
     assert problem.param
     assert list(problem.body()["error"]) == ["message", "type", "param", "code"]

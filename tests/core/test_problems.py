@@ -8,19 +8,30 @@ import pytest
 
 from runapi.core import (
     account_problems,
+    bridge_problems,
     idempotency_problems,
     limit_problems,
     payment_problems,
     problems,
+    stored_response_problems,
 )
 from runapi.core.keys import Mode
 from runapi.core.problems import Problem
 from runapi.core.windows import Span
 
 Factory = Callable[..., Problem]
-MODULES = (problems, limit_problems, account_problems, payment_problems, idempotency_problems)
+MODULES = (
+    problems,
+    limit_problems,
+    account_problems,
+    payment_problems,
+    idempotency_problems,
+    stored_response_problems,
+    bridge_problems,
+)
 FACTORIES: dict[str, Factory] = {
-    name: function
+    # One name may stand in two modules, for one code that is told in two ways.
+    name if module is not bridge_problems else f"bridge_problems.{name}": function
     for module in MODULES
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_")

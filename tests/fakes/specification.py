@@ -171,6 +171,8 @@ def _added(name: str, schema: dict) -> dict:
                 "additionalProperties": False,
             }
             return _with(schema, type={"type": "string", "enum": ["function", "custom"]}, custom=custom)
+        case "ChatCompletionStreamResponseDelta":  # as searching models of OpenAI's send them
+            return _with(schema, annotations={"type": "array", "items": _annotation()})
         case "CustomToolCall":
             return _with(schema, status={"enum": ["in_progress", "completed", "incomplete"]})
         case "Embedding":
@@ -188,6 +190,12 @@ def _added(name: str, schema: dict) -> dict:
             }
         case _:
             return schema
+
+
+def _annotation() -> object:
+    """What the schema has in a whole answer."""
+    message = _schemas()["ChatCompletionResponseMessage"]
+    return _inline(message["properties"]["annotations"]["items"], (), closed=True)
 
 
 def _with(schema: dict, **properties: object) -> dict:

@@ -11,7 +11,7 @@ import pytest
 
 from runapi.core.keys import Mode, digest, is_well_formed
 from runapi.core.records import Outcome, RequestRecord
-from runapi.core.routing import ProbeResult
+from runapi.core.routing import ProbeResult, Upstream
 from runapi.core.usage import Usage, UsageSource
 from runapi.flows.commands import COMMANDS
 from runapi.flows.desk import CommandDesk, UnknownCommand
@@ -31,7 +31,7 @@ class Counter:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.changes: list[Change] = []
-        self.probed: list[tuple[str, str]] = []
+        self.probed: list[tuple[Upstream, str]] = []
         self.answer = ProbeResult(True, 200, 12, "It answers.", frozenset({"gpt-5.5"}))
         self.database = Database.open(home)
         self.vault = Vault.unlock(self.database)
@@ -57,8 +57,8 @@ class Counter:
         connection.close()
         return found
 
-    async def _probe(self, base_url: str, api_key: str) -> ProbeResult:
-        self.probed.append((base_url, api_key))
+    async def _probe(self, upstream: Upstream, api_key: str) -> ProbeResult:
+        self.probed.append((upstream, api_key))
         return self.answer
 
     async def _note(self, change: Change) -> None:
@@ -305,6 +305,8 @@ async def test_upstream_is_added_listed_and_removed(counter: Counter):
     assert added == {
         "name": "openai",
         "base_url": "https://api.openai.com/v1",
+        "dialects": ["openai_chat", "openai_responses"],
+        "auth": "bearer",
         "key": "set",
         "models": {"gpt-5.5": "gpt-5.5", "gpt-5.4": "my deployment"},
         "priority": 5,
@@ -360,7 +362,18 @@ async def test_base_urls_are_stored_without_a_slash_at_their_end(counter: Counte
         ("base_url", "https://host:x/v1", "malformed host or port"),
         ("base_url", "https://[::1/v1", "malformed host or port"),
         ("base_url", "https://me:sk-canary-2@host/v1", "must not hold a user name"),
-        ("base_url", "https://host/v1?api-version=1", "from ? or # on"),
+        ("base_url", "https://host/v1?key=canary", "from ? or # on"),
+        ("base_url", "https://host/v1?api-version=1&key=canary", "from ? or # on"),
+        ("base_url", "https://host/v1?api-version=", "from ? or # on"),
+        ("base_url", "ftp://host/v1?api-version=1", "must begin with https://"),
+        ("base_url", "https://me:sk-canary-2@host/v1?api-version=1", "must not hold a user name"),
+        ("base_url", "https://x.openai.azure.com/openai/deployments/a", "needs its version"),
+        ("dialects", ["openai_chatt"], "no dialect 'openai_chatt'. Did you mean openai_chat?"),
+        ("dialects", ["openai_chat", "\n"], "There are openai_chat, openai_responses, anthropic."),
+        ("dialects", "anthropic", "$.dialects"),
+        ("auth", "basic", "There are bearer, api_key, anthropic."),
+        ("auth", "", "no way to show the key ''"),
+        ("auth", 1, "$.auth"),
         ("base_url", "https://host/v1?", "from ? or # on"),
         ("base_url", "https://host/v1#x", "from ? or # on"),
         ("base_url", "https://host/v 1", "is not a URL"),
@@ -425,7 +438,8 @@ async def test_upstream_is_tested_with_its_own_key(counter: Counter):
         "detail": "It answers.",
         "unlisted": [],
     }
-    assert counter.probed == [("https://api.openai.com/v1", "sk-canary-1")]
+    [(upstream, api_key)] = counter.probed
+    assert (upstream.base_url, api_key) == ("https://api.openai.com/v1", "sk-canary-1")
 
 
 async def test_model_that_the_upstream_does_not_list_is_named(counter: Counter):
@@ -433,6 +447,20 @@ async def test_model_that_the_upstream_does_not_list_is_named(counter: Counter):
     tested = await counter.do("upstreams.test", name="openai")
     assert tested["unlisted"] == ["gpt-5.4-eu"]
     assert "It does not list gpt-5.4-eu" in tested["detail"]
+
+
+async def test_name_that_is_listed_with_its_day_is_listed(counter: Counter):
+    counter.answer = ProbeResult(True, 200, 12, "It answers.", frozenset({"claude-x-20261001", "claude-y"}))
+    theirs = {"gpt-5.5": "claude-x", "gpt-5.4": "claude-x-20261001", "gpt-5.2": "claude-y-2"}
+    await counter.do("upstreams.add", **UPSTREAM, model_map=theirs)
+    assert (await counter.do("upstreams.test", name="openai"))["unlisted"] == ["claude-y-2"]
+
+
+async def test_azures_list_of_models_says_nothing_of_its_deployments(counter: Counter):
+    azure = UPSTREAM | {"base_url": "https://x.openai.azure.com/openai/v1"}
+    await counter.do("upstreams.add", **azure, model_map={"gpt-5.5": "my-deployment"})
+    tested = await counter.do("upstreams.test", name="openai")
+    assert (tested["ok"], tested["unlisted"], tested["detail"]) == (True, [], "It answers.")
 
 
 async def test_unknown_upstream_is_refused(counter: Counter):

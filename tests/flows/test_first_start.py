@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from runapi.core.dialects import Dialect
 from runapi.core.keys import Mode, digest
+from runapi.core.routing import UpstreamAuth
 from runapi.flows.first_start import FirstStart, first_start
 from runapi.flows.office import Office, open_office
 from runapi.store import accounts, keys, upstreams
@@ -63,13 +65,29 @@ def test_openai_is_an_upstream_at_once_where_its_key_is_in_the_environment(insta
     assert opened == "sk-canary"
 
 
-def test_openai_serves_every_model_that_has_the_chat_endpoint(installation: Installation):
+def test_openai_serves_every_model_in_both_of_its_dialects(installation: Installation):
     installation.start({"OPENAI_API_KEY": "sk-canary"})
+    (stored,) = installation.database.run_now(upstreams.list_upstreams)
+    assert stored.upstream.dialects == (Dialect.CHAT, Dialect.RESPONSES)
+    assert stored.upstream.models == {model: model for model in package_catalog().models}
+
+
+def test_elsewhere_it_serves_those_that_have_the_chat_endpoint(installation: Installation):
+    installation.start({"OPENAI_API_KEY": "sk-canary", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"})
     (stored,) = installation.database.run_now(upstreams.list_upstreams)
     models = package_catalog().models.values()
     serving = [model.id for model in models if "/v1/chat/completions" in model.endpoints]
+    assert stored.upstream.dialects == (Dialect.CHAT,)
     assert set(stored.upstream.models) == set(serving) != set(package_catalog().models)
-    assert all(ours == theirs for ours, theirs in stored.upstream.models.items())
+
+
+def test_azure_may_stand_there_too(installation: Installation):
+    base_url = "https://x.openai.azure.com/openai/deployments/mine?api-version=2024-10-21"
+    made = installation.start({"OPENAI_API_KEY": "canary", "OPENAI_BASE_URL": base_url})
+    assert made is not None
+    assert made.upstream == "openai"
+    (stored,) = installation.database.run_now(upstreams.list_upstreams)
+    assert (stored.upstream.query, stored.upstream.auth) == ("api-version=2024-10-21", UpstreamAuth.API_KEY)
 
 
 def test_openai_may_stand_elsewhere(installation: Installation):

@@ -34,7 +34,7 @@ class Counter:
         async def note(change: Change) -> None:
             self.changes.append(change)
 
-        async def probe(_base_url: str, _api_key: str) -> None:
+        async def probe(_upstream: object, _api_key: str) -> None:
             raise AssertionError
 
         self.desk = CommandDesk(self.database, office, probe, note)  # type: ignore[arg-type]

@@ -17,10 +17,12 @@ from fakes.server import Gateway
 from fakes.upstream import ScriptedUpstream
 from runapi.core import (
     account_problems,
+    bridge_problems,
     idempotency_problems,
     limit_problems,
     payment_problems,
     problems,
+    stored_response_problems,
 )
 from runapi.core.keys import Mode
 from runapi.core.problems import Problem
@@ -33,9 +35,17 @@ QUICKSTART = (REPOSITORY / "docs" / "guide" / "quickstart.md").read_text("utf-8"
 ERRORS = (REPOSITORY / "docs" / "api" / "errors.md").read_text("utf-8")
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 CANARY = "sk-canary-of-the-pages"
-MODULES = (problems, limit_problems, account_problems, payment_problems, idempotency_problems)
+MODULES = (
+    problems,
+    limit_problems,
+    account_problems,
+    payment_problems,
+    idempotency_problems,
+    stored_response_problems,
+    bridge_problems,
+)
 FACTORIES: dict[str, Callable[..., Problem]] = {
-    name: function
+    f"{module.__name__}.{name}": function
     for module in MODULES
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if function.__module__ == module.__name__ and not name.startswith("_")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from runapi.core.routing import Upstream
+from runapi.core.dialects import Dialect
+from runapi.core.routing import Upstream, UpstreamAuth
 from runapi.store import upstreams
 from runapi.store.database import Database
 from runapi.store.faults import AlreadyExists, NotFound, SealBroken
@@ -25,6 +26,9 @@ def add(database: Database, name: str, ciphertext: bytes = b"sealed", **models: 
             now_us=4,
             priority=7,
             cost_ratio_ppm=850_000,
+            query="api-version=2024-10-21",
+            dialects=(Dialect.RESPONSES, Dialect.ANTHROPIC),
+            auth=UpstreamAuth.API_KEY,
         )
 
     return database.run_now(insert)
@@ -36,6 +40,9 @@ def test_stored_upstream_comes_back_with_every_field(database: Database) -> None
         id=added.id,
         name="azure",
         base_url="https://azure.example/v1",
+        query="api-version=2024-10-21",
+        dialects=(Dialect.RESPONSES, Dialect.ANTHROPIC),
+        auth=UpstreamAuth.API_KEY,
         models={"ours": "theirs", "same": "same"},
         priority=7,
         cost_ratio_ppm=850_000,

@@ -7,11 +7,12 @@ import pytest
 
 from fakes.sandbox_calls import request
 from runapi.upstream.client import BrokenReplyError
-from runapi.upstream.sandbox.player import SandboxReply, answer
+from runapi.upstream.sandbox.player import SandboxReply
+from runapi.upstream.sandbox.routes import CHAT, answer
 
 
 async def ask(said: str, **fields: object) -> SandboxReply:
-    return await answer(json.dumps(request(said, **fields)).encode(), request_id="req_abc")
+    return await answer(CHAT, json.dumps(request(said, **fields)).encode(), request_id="req_abc")
 
 
 async def read_all(reply: SandboxReply) -> bytes:
@@ -111,10 +112,10 @@ async def test_large_body_is_answered_too():
 
 def test_first_requests_arriving_together_are_all_answered():
     code = (
-        "import asyncio; from runapi.upstream.sandbox.player import answer; from runapi.wire import tokens\n"
+        "import asyncio; from runapi.upstream.sandbox.routes import CHAT, answer; from runapi.wire import tokens\n"
         'body = b\'{"model":"m","messages":[{"role":"user","content":"hi"}]}\'\n'
         "async def main():\n"
-        "    replies = await asyncio.gather(*(answer(body, request_id=f'req_{i}') for i in range(8)))\n"
+        "    replies = await asyncio.gather(*(answer(CHAT, body, request_id=f'req_{i}') for i in range(8)))\n"
         "    return {reply.status for reply in replies}\n"
         "print(tokens.is_loaded(), asyncio.run(main()), tokens.is_loaded())"
     )

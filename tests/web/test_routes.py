@@ -11,7 +11,15 @@ from web.exchange import BODY
 
 EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "get"]
 CUSTOMERS_WITHOUT_V1 = ["/chat/completions", "/models", "/models/gpt-5.5", "/me/usage", "/requests/x/receipt"]
-SERVED_BODY = {"/v1/chat/completions", "/v1/estimate"}  # the others refuse BODY as well, and say why
+SERVED_BODY = {
+    "/v1/chat/completions",
+    "/v1/estimate",
+    "/v1/messages/count_tokens",
+}  # the others refuse BODY as well, and say why
+
+
+def named(route: Route) -> str:
+    return "resp_1" if "/responses/" in route.path else "req_1"
 
 
 def path_of(route: Route) -> str:
@@ -19,18 +27,23 @@ def path_of(route: Route) -> str:
     known = {
         "/v1/models/": "/v1/models/gpt-5.5",
         "/v1/requests/": "/v1/requests/req_1",
+        "/v1/responses/": "/v1/responses/resp_1",
         "/v1/topups/": "/v1/topups/top_1",
         "/admin/v1/": "/admin/v1/accounts.list",
     }
-    return known[route.path] if route.path.endswith("/") else route.path.replace("{id}", "req_1")
+    return known[route.path] if route.path.endswith("/") else route.path.replace("{id}", named(route))
 
 
 def is_served(route: Route, response: http.Response) -> bool:
     """Whether the row's own handler answered: with what was asked for, or with a refusal of its own."""
-    if route.method == "POST" and route.path not in SERVED_BODY:
+    if route.method == "POST" and route.path not in SERVED_BODY and "/responses/{id}" not in route.path:
         return response.status in {400, 503} and b"unknown_url" not in response.body
     if "/requests/" in route.path or "/topups/" in route.path:
         return response.status == 404 and b"_not_found" in response.body
+    if "/responses/" in route.path:
+        return response.status == 404 and b"resp_1' not found" in response.body
+    if (route.method, route.path) == ("GET", "/v1/chat/completions"):
+        return response.status == 400
     return response.status == 200
 
 
@@ -52,6 +65,14 @@ def error_of(response: http.Response) -> dict[str, str]:
     return response.json["error"]  # type: ignore[index, no-any-return]
 
 
+def message_of(response: http.Response) -> str:
+    """What an error says, in OpenAI's shape or in Anthropic's, which the client's URL asks for."""
+    if response.json.get("type") == "error":  # type: ignore[union-attr, attr-defined]
+        return str(response.json["error"]["message"])  # type: ignore[index, call-overload]
+    assert error_of(response)["code"] == "method_not_supported"
+    return error_of(response)["message"]
+
+
 # ---- who -------------------------------------------------------------------------------------------------
 
 
@@ -59,6 +80,18 @@ def test_the_table_is_the_one_that_is_tested_here():
     """Whoever adds a row decides who may call it, and says so here."""
     assert {(route.method, route.path): route.who for route in ROUTES} == {
         ("POST", "/v1/chat/completions"): Who.KEY,
+        ("GET", "/v1/chat/completions"): Who.KEY,
+        ("POST", "/v1/responses"): Who.KEY,
+        ("POST", "/v1/responses/input_tokens"): Who.KEY,
+        ("POST", "/v1/responses/{id}/cancel"): Who.KEY,
+        ("GET", "/v1/responses/{id}/input_items"): Who.KEY,
+        ("GET", "/v1/responses/"): Who.KEY,
+        ("DELETE", "/v1/responses/"): Who.KEY,
+        ("POST", "/v1/messages"): Who.KEY,
+        ("POST", "/v1/messages/count_tokens"): Who.KEY,
+        ("POST", "/v1/embeddings"): Who.KEY,
+        ("POST", "/v1/completions"): Who.KEY,
+        ("POST", "/v1/moderations"): Who.KEY,
         ("GET", "/v1/models"): Who.KEY,
         ("GET", "/v1/models/"): Who.KEY,
         ("POST", "/v1/estimate"): Who.KEY,
@@ -132,9 +165,9 @@ def test_base_url_without_v1_is_told_to_add_it(gateway: Gateway, method: str, pa
 @pytest.mark.parametrize(
     "path",
     [
-        *("/", "", "/v1", "/v1/", "/v1/nope", "/v1/models/", "/v1/chat/completions/", "/v1/chat"),
+        *("/v1", "/v1/", "/v1/nope", "/v1/models/", "/v1/chat/completions/", "/v1/chat"),
         *("//v1/models", "/v1//models", "/v1/../v1/models", "/V1/models", "/v1/models;x", "/healthz/"),
-        *("/healthz%00", "/favicon.ico", "/.env", "/metrics", "/docs", "/openapi.json", "/v1/embeddings"),
+        *("/healthz%00", "/favicon.ico", "/.env", "/metrics", "/v1/images"),
         "/a" * 2000,
     ],
 )
@@ -154,12 +187,13 @@ def test_unknown_url_is_a_short_404_in_json(gateway: Gateway, path: str):
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_other_methods_are_405_and_told_the_right_one(gateway: Gateway, route: Route, method: str):
     response = call(gateway, method, path_of(route), gateway.test_key)
-    if method == route.method or (method, route.method) == ("HEAD", "GET"):
+    taken = [row.method for row in ROUTES if row.path == route.path]
+    if method in taken or (method == "HEAD" and "GET" in taken):
         assert response.status != 405
         return
-    assert (response.status, response.headers["allow"]) == (405, route.method)
+    assert (response.status, set(response.headers["allow"].split(", "))) == (405, set(taken))
     if method != "HEAD":
-        assert error_of(response)["code"] == "method_not_supported"
+        assert "Not allowed to" in message_of(response)
 
 
 @pytest.mark.parametrize(

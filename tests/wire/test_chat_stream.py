@@ -10,7 +10,8 @@ from fakes import specification
 from fakes.chunks import HEAD, USAGE, chunk, payloads, sse, whole
 from runapi.core import problems
 from runapi.core.usage import Usage
-from runapi.wire.openai_chat.stream import MOST_TEXT_KEPT, ChatStream, StreamFault, error_event
+from runapi.wire.delivery import MOST_TEXT_KEPT
+from runapi.wire.openai_chat.stream import ChatStream, StreamFault, error_event
 
 COUNTED = Usage(input=7, output=2)
 

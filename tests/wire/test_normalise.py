@@ -99,11 +99,9 @@ def test_a_refused_parameter_without_effect_is_left_out_in_silence(fields):
     assert dropped == ()
 
 
-@pytest.mark.parametrize("name", ["stop", "presence_penalty", "logit_bias", "prediction", "temperature"])
+@pytest.mark.parametrize("name", ["presence_penalty", "logit_bias", "prediction", "temperature"])
 def test_a_strict_key_is_told_what_a_lax_one_finds_in_a_header(name):
-    value = {"stop": "x", "logit_bias": {"1": 1}, "prediction": {"type": "content", "content": "x"}}.get(
-        name, 0.5
-    )
+    value = {"logit_bias": {"1": 1}, "prediction": {"type": "content", "content": "x"}}.get(name, 0.5)
     assert send(**{name: value})[1] == (name,)
     with pytest.raises(Problem) as caught:
         send(**{name: value}, strict=True)
@@ -112,6 +110,19 @@ def test_a_strict_key_is_told_what_a_lax_one_finds_in_a_header(name):
         name,
         "unsupported_parameter",
     )
+
+
+def test_stop_sequences_that_the_model_refuses_are_to_be_enforced_here():
+    request = read_chat_request(
+        json.dumps({"model": "gpt-5.5", "messages": MESSAGES, "stop": ["a", "b"]}).encode()
+    )
+    sent = normalise(request, MODELS["gpt-5.5"], strict=True)
+    assert (sent.stops, sent.dropped) == (("a", "b"), ())
+    assert "stop" not in sent.fields
+
+
+def test_stop_sequences_of_several_answers_are_left_out_and_named():
+    assert send(stop="x", n=2)[1] == ("stop",)
 
 
 @pytest.mark.parametrize("written", ["[]", "[ ]", "[\n]"])

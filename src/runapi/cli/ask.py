@@ -14,7 +14,7 @@ import typer
 
 from runapi.cli.answer import ANSWER_TIMEOUT_S, CommandFailed
 from runapi.cli.environment import read_settings
-from runapi.core.routing import ProbeResult
+from runapi.core.routing import ProbeResult, Upstream
 from runapi.flows.desk import CommandDesk
 from runapi.flows.load_catalog import load_catalog
 from runapi.flows.office import CommandRefused, open_office
@@ -82,10 +82,10 @@ def _ask_here(settings: Settings, command: str, body: bytes) -> bytes:
         database.close_now()
 
 
-async def _probe(base_url: str, api_key: str) -> ProbeResult:
+async def _probe(upstream: Upstream, api_key: str) -> ProbeResult:
     from runapi.upstream.probe import probe  # noqa: PLC0415 - the HTTP client, for one command of twelve
 
-    return await probe(base_url, api_key)
+    return await probe(upstream, api_key)
 
 
 def _ask_server(server: RunningServer, command: str, body: bytes, timeout_s: float) -> bytes | None:

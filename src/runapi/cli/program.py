@@ -18,6 +18,7 @@ from runapi.cli import (
     upstreams,
 )
 from runapi.cli.answer import AsJson, print_json
+from runapi.cli.connect import connect
 from runapi.cli.serve import serve
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command()(connect)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(upstreams.app, name="upstreams")

@@ -11,6 +11,7 @@ def serve() -> None:
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # so that its import fails
     # The whole server is loaded here, and not for --help.
     from runapi import app  # noqa: PLC0415 - see above
+    from runapi.app.listen import AddressInUse  # noqa: PLC0415 - see above
     from runapi.cli.environment import read_settings  # noqa: PLC0415 - see above
     from runapi.store.faults import StoreFault  # noqa: PLC0415 - see above
     from runapi.wire.catalog_file import CatalogFault  # noqa: PLC0415 - see above
@@ -19,5 +20,5 @@ def serve() -> None:
         app.serve(read_settings())
     except CommandFailed as failure:
         fail(failure, as_json=False)
-    except (StoreFault, CatalogFault, app.AddressInUse) as fault:
+    except (StoreFault, CatalogFault, AddressInUse) as fault:
         fail(CommandFailed(str(fault)), as_json=False)

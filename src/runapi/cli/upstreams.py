@@ -7,15 +7,32 @@ from typing import Annotated
 import typer
 
 from runapi.cli.answer import REFUSED, WRONG_USE, AsJson, CommandFailed, answer, fail
+from runapi.core.routing import UpstreamAuth
 from runapi.flows.operator_rows import TriedUpstream, UpstreamRow
 
 FROM_STDIN = "-"
 MOST_STDIN_BYTES = 65_536
+_KEY_ELSEWHERE = {
+    UpstreamAuth.API_KEY: ("key in api-key",),
+    UpstreamAuth.ANTHROPIC: ("key in x-api-key",),
+}
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Add, test and remove upstreams.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The upstream's name.")]
 BaseUrl = Annotated[
     str, typer.Option("--base-url", metavar="URL", help="Where its API begins: https://host/v1")
+]
+Dialects = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dialect",
+        metavar="DIALECT",
+        help="What it speaks: openai_chat, openai_responses or anthropic; repeat it for several.",
+    ),
+]
+Auth = Annotated[
+    str | None,
+    typer.Option("--auth", metavar="HOW", help="How it wants the key: bearer, api-key or anthropic."),
 ]
 ApiKey = Annotated[str, typer.Option("--api-key", metavar="KEY", help="Its API key; - reads it from stdin.")]
 Models = Annotated[
@@ -41,9 +58,11 @@ def add(
     model_map: ModelMap = None,
     priority: Priority = 100,
     cost_ratio: CostRatio = "1",
+    dialect: Dialects = None,
+    auth: Auth = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add an upstream that speaks Chat Completions."""
+    """Add an upstream: OpenAI, Azure, Anthropic, or a server that speaks as one of them."""
     try:
         mapped = _read_map(model_map or ())
     except CommandFailed as failure:
@@ -56,6 +75,8 @@ def add(
         "model_map": mapped,
         "priority": priority,
         "cost_ratio": cost_ratio,
+        "dialects": _split(dialect or ()),
+        "auth": auth,
     }
     answer("upstreams.add", parameters, UpstreamRow, _show_added, as_json=as_json)
 
@@ -118,12 +139,12 @@ def _show_list(upstreams: list[UpstreamRow]) -> None:
     from runapi.cli.tables import print_table  # noqa: PLC0415 - Rich: not for --help or --json
 
     print_table(
-        ("NAME", "BASE URL", "KEY", "PRIO", "COST", "MODELS"),
+        ("NAME", "BASE URL", "SPEAKS", "PRIO", "COST", "MODELS"),
         (
             (
                 upstream.name,
-                upstream.base_url,
-                upstream.key,
+                [upstream.base_url, *_KEY_ELSEWHERE.get(upstream.auth, ())],
+                [dialect.removeprefix("openai_") for dialect in upstream.dialects],
                 str(upstream.priority),
                 upstream.cost_ratio,
                 [ours if ours == theirs else f"{ours}={theirs}" for ours, theirs in upstream.models.items()],

@@ -10,14 +10,9 @@ from enum import StrEnum
 import msgspec
 
 from runapi.core.catalog import Model
+from runapi.core.dialects import ENDPOINTS, Dialect
 
-
-class Dialect(StrEnum):
-    """A way in which a request is written, by a client or to an upstream."""
-
-    CHAT = "openai_chat"
-    RESPONSES = "openai_responses"
-    ANTHROPIC = "anthropic"
+__all__ = ["Dialect", "Obstacle", "Wish", "choose_dialect"]
 
 
 class Obstacle(StrEnum):
@@ -36,11 +31,6 @@ class Wish(msgspec.Struct, frozen=True):
     tools: frozenset[str] = frozenset()  # kinds: function, custom, or the type of a hosted one
 
 
-_ENDPOINTS = {
-    Dialect.CHAT: "/v1/chat/completions",
-    Dialect.RESPONSES: "/v1/responses",
-    Dialect.ANTHROPIC: "/v1/messages",
-}
 _BEST_FIRST = {
     # Responses carries more than Chat does: reasoning beside tools, and its summaries
     Dialect.CHAT: (Dialect.CHAT, Dialect.RESPONSES, Dialect.ANTHROPIC),
@@ -55,18 +45,22 @@ _SPOKEN_TOOLS = {
 }
 
 
-def choose_dialect(model: Model, wish: Wish, spoken: Collection[Dialect]) -> Dialect | Obstacle:
+def choose_dialect(
+    model: Model, wish: Wish, spoken: Collection[Dialect], *, is_lenient: bool = False
+) -> Dialect | Obstacle:
     """Choose the dialect to put a request to a deployment in, or say why there is none.
 
     Args:
         model: with the catalogue's facts.
         wish: what the request asks.
         spoken: what the deployment's upstream understands.
+        is_lenient: go by the operator's word that the model is served there, and let the upstream judge what the
+            catalogue knows of OpenAI alone; for where there is no other upstream.
     """
     obstacles = set()
     for dialect in _BEST_FIRST[wish.client]:
         if dialect in spoken:
-            obstacle = _obstacle(model, wish, dialect)
+            obstacle = _obstacle(model, wish, dialect, is_lenient=is_lenient)
             if obstacle is None:
                 return dialect
             obstacles.add(obstacle)
@@ -76,12 +70,12 @@ def choose_dialect(model: Model, wish: Wish, spoken: Collection[Dialect]) -> Dia
     return Obstacle.NOT_SERVED
 
 
-def _obstacle(model: Model, wish: Wish, dialect: Dialect) -> Obstacle | None:
-    if _ENDPOINTS[dialect] not in model.endpoints:
+def _obstacle(model: Model, wish: Wish, dialect: Dialect, *, is_lenient: bool) -> Obstacle | None:
+    if not is_lenient and ENDPOINTS[dialect] not in model.endpoints:
         return Obstacle.NOT_SERVED
     if dialect is not wish.client and not wish.tools <= _SPOKEN_TOOLS[dialect]:
         return Obstacle.UNSPOKEN_TOOLS
-    is_reasoning = wish.effort is not None and wish.effort != "none"
+    is_reasoning = not is_lenient and wish.effort not in (None, "none")
     if dialect is Dialect.CHAT and is_reasoning and wish.tools & set(model.chat_refuses_when_reasoning):
         return Obstacle.REASONING_TOOLS
     return None

@@ -13,14 +13,14 @@ def unknown_parameter(param: str) -> Problem:
     )
 
 
-def tools_need_effort_none(model: str) -> Problem:
-    """Refuse function tools beside reasoning where only Chat Completions can be reached (api.md 2.3)."""
+def wrong_endpoint(model: str, endpoint: str) -> Problem:
+    """Refuse a model that is sold, but is none for this endpoint."""
     return Problem(
-        400,
-        f"Function tools with reasoning are not supported for {model} by the upstreams that serve it here. Set "
-        "reasoning_effort to 'none', or send no tools.",
-        param="reasoning_effort",
-        code="unsupported_value",
+        404,
+        f"The model '{model}' is not served at {endpoint}. GET /v1/models lists the models; the page of each says where "
+        "it is served.",
+        param="model",
+        code="unsupported_endpoint",
     )
 
 
@@ -30,5 +30,16 @@ def tools_not_spoken(model: str) -> Problem:
         400,
         f"Some of these tools cannot be passed on to {model} by the upstreams that serve it here. Send function tools.",
         param="tools",
+        code="unsupported_value",
+    )
+
+
+def chat_is_not_stored() -> Problem:
+    """Refuse to give Chat completions back: they are not kept, whatever `store` says."""
+    return Problem(
+        400,
+        "Chat completions are not stored here: keep the answer, or use POST /v1/responses, whose answers can be "
+        "retrieved.",
+        param="store",
         code="unsupported_value",
     )

@@ -8,6 +8,9 @@ import msgspec
 
 from runapi.core.pricing import PriceTable
 
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""How hard a model may be asked to think, weakest first."""
+
 
 class ModelStatus(StrEnum):
     """Whether a model can be called."""
@@ -47,6 +50,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     def created(self) -> int:
         """The release day as Unix seconds (UTC midnight)."""
         return int(datetime.combine(self.released, time(), UTC).timestamp())
+
+    def refuses(self, effort: str | None) -> tuple[str, ...]:
+        """The parameters its maker refuses while it thinks this hard; `effort` is the one in effect."""
+        return self.refused + (self.refused_when_reasoning if effort not in (None, "none") else ())
 
     def is_retired(self, today: date) -> bool:
         """Retired by the operator, or shut down by its maker on or before `today`."""

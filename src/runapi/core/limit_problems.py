@@ -7,7 +7,7 @@ clients stop, and some lock the provider for ten minutes (openclaw.md 4). What p
 from datetime import UTC, datetime, timedelta
 
 from runapi.core.money import usd
-from runapi.core.problems import Problem
+from runapi.core.problems import Problem, RateLimit
 from runapi.core.windows import Span
 
 WORTH_WAITING_S = 60
@@ -75,35 +75,21 @@ def spend_limit_reached(span: Span, limit_nano: int, resets_us: int | None, retr
 
 def spend_limit_held(span: Span, limit_nano: int, retry_after_s: int) -> Problem:
     """Refuse a key whose running requests have set aside all that is left: in words of a rate limit, as it is one."""
-    return Problem(
-        429,
-        f"Rate limit reached for this key: the rest of its {_ADJECTIVES[span].lower()} ${usd(limit_nano)} is set aside for "
-        f"requests that still run. Please try again in {retry_after_s}s, or set a lower max_completion_tokens.",
-        type="requests",
-        code="rate_limit_exceeded",
-        retry_after_s=retry_after_s,
+    rest = f"the rest of its {_ADJECTIVES[span].lower()} ${usd(limit_nano)}"
+    return RateLimit(
+        f"this key: {rest} is set aside for requests that still run",
+        retry_after_s,
+        ", or set a lower max_completion_tokens",
     )
 
 
 def too_many_per_minute(what: str, most: int, retry_after_s: int) -> Problem:
     """Refuse a key over its `requests` or `tokens` per minute."""
-    return Problem(
-        429,
-        f"Rate limit reached for this key: {most} {what} per minute. Please try again in {retry_after_s}s.",
-        type=what,
-        code="rate_limit_exceeded",
-        retry_after_s=retry_after_s,
-    )
+    return RateLimit(f"this key: {most} {what} per minute", retry_after_s, counted=what)
 
 
 def too_many_at_once(most: int, retry_after_s: int) -> Problem:
-    return Problem(
-        429,
-        f"Rate limit reached for this key: {most} concurrent requests. Please try again in {retry_after_s}s.",
-        type="requests",
-        code="rate_limit_exceeded",
-        retry_after_s=retry_after_s,
-    )
+    return RateLimit(f"this key: {most} concurrent requests", retry_after_s)
 
 
 def key_expired(expires_us: int) -> Problem:

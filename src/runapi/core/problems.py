@@ -40,6 +40,21 @@ class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
 
+class RateLimit(Problem):
+    """A refusal that time alone ends, in OpenAI's words: agents read the pause from them."""
+
+    def __init__(
+        self, what: str, retry_after_s: int, otherwise: str = "", *, counted: str = "requests"
+    ) -> None:
+        super().__init__(
+            429,
+            f"Rate limit reached for {what}. Please try again in {retry_after_s}s{otherwise}.",
+            type=counted,
+            code="rate_limit_exceeded",
+            retry_after_s=retry_after_s,
+        )
+
+
 class ErrorBody(msgspec.Struct):
     """The four keys of an upstream's error, each of which it may have left out."""
 
@@ -331,13 +346,7 @@ def upstream_timeout() -> Problem:
 
 
 def upstream_busy(retry_after_s: int) -> Problem:
-    return Problem(
-        429,
-        f"Rate limit reached for this model: too many requests at once. Please try again in {retry_after_s}s.",
-        type="requests",
-        code="rate_limit_exceeded",
-        retry_after_s=retry_after_s,
-    )
+    return RateLimit("this model: too many requests at once", retry_after_s)
 
 
 def upstream_failed(status: int) -> Problem:

@@ -1,11 +1,22 @@
 """Which upstreams to try for a request, and in which order."""
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 
 import msgspec
 
+from runapi.core.dialects import Dialect
+
 MOST_ATTEMPTS = 3
 COST_RATIO_ONE_PPM = 1_000_000
+
+
+class UpstreamAuth(StrEnum):
+    """How a call shows the API key."""
+
+    BEARER = "bearer"  # Authorization: Bearer KEY
+    API_KEY = "api_key"  # api-key: KEY, as Azure wants it
+    ANTHROPIC = "anthropic"  # x-api-key: KEY, with Anthropic's version beside it
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,6 +25,9 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: str
     base_url: str  # without a trailing slash, with its version path: https://api.openai.com/v1
+    query: str = ""  # what follows the ? of every call, such as api-version=2024-10-21
+    dialects: tuple[Dialect, ...] = (Dialect.CHAT,)
+    auth: UpstreamAuth = UpstreamAuth.BEARER
     models: Mapping[str, str]  # our model id -> theirs
     priority: int = 100  # lower is tried first; equals in the order in which they were added
     cost_ratio_ppm: int = (

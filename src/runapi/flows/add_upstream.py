@@ -1,15 +1,15 @@
 """Add, list, test and remove upstreams. A key goes in and is sealed; nothing here gives it out again."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 import msgspec
 from sqlalchemy import Connection
 
-from runapi.core.routing import ProbeResult, Upstream
+from runapi.core.routing import ProbeResult, Upstream, UpstreamAuth
 from runapi.flows.office import CommandRefused, Office
 from runapi.flows.operator_input import (
     check_api_key,
-    check_base_url,
     check_cost_ratio,
     check_models,
     check_name,
@@ -17,10 +17,13 @@ from runapi.flows.operator_input import (
     check_upstream_name,
 )
 from runapi.flows.operator_rows import TriedUpstream, UpstreamRow, upstream_row
+from runapi.flows.upstream_form import check_auth, check_dialects, read_address
 from runapi.store import upstreams
 
-UpstreamProbe = Callable[[str, str], Awaitable[ProbeResult]]
-"""`upstream.probe.probe`: base URL and API key -> what the upstream says."""
+UpstreamProbe = Callable[[Upstream, str], Awaitable[ProbeResult]]
+"""`upstream.probe.probe`: an upstream and its API key -> what it says."""
+
+_DATED = re.compile(r"-\d{8}$")  # what Anthropic puts behind a name to say which of its versions is meant
 
 
 class AddUpstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,6 +34,8 @@ class AddUpstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model_map: dict[str, str] = {}  # our model id -> theirs
     priority: int = 100
     cost_ratio: str = "1"
+    dialects: list[str] = []  # none: those that its address is known for
+    auth: str | None = None  # how it wants the key; None: as its address is known for
 
 
 class ListUpstreams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,13 +56,17 @@ class ProbeTarget(msgspec.Struct, frozen=True):
 def add_upstream(connection: Connection, office: Office, asked: AddUpstream) -> UpstreamRow:
     """Add an upstream; its key is sealed for this upstream alone before it is stored."""
     name = check_upstream_name(asked.name)
-    base_url = check_base_url(asked.base_url)
+    address = read_address(asked.base_url)
+    dialects = check_dialects(asked.dialects, address)
     api_key = check_api_key(asked.api_key)
     models = check_models(office.catalog, asked.models, asked.model_map)
     added = upstreams.insert_upstream(
         connection,
         name=name,
-        base_url=base_url,
+        base_url=address.base_url,
+        query=address.query,
+        dialects=dialects,
+        auth=check_auth(asked.auth, address, dialects),
         models=models,
         key_ciphertext=office.vault.seal(api_key, upstreams.key_place(name)),
         now_us=office.now_us(),
@@ -88,9 +97,8 @@ def find_target(connection: Connection, office: Office, asked: NameUpstream) -> 
 
 async def try_upstream(target: ProbeTarget, probe: UpstreamProbe) -> TriedUpstream:
     """Ask an upstream whether it can be used, outside of any transaction."""
-    answer = await probe(target.upstream.base_url, target.api_key)
-    theirs = sorted(set(target.upstream.models.values()))
-    unlisted = [] if answer.models is None else [name for name in theirs if name not in answer.models]
+    answer = await probe(target.upstream, target.api_key)
+    unlisted = _find_unlisted(target.upstream, answer.models)
     detail = answer.detail
     if unlisted:
         detail += f" It does not list {', '.join(unlisted)}: check the model names with --model-map."
@@ -102,3 +110,13 @@ async def try_upstream(target: ProbeTarget, probe: UpstreamProbe) -> TriedUpstre
         detail=detail,
         unlisted=unlisted,
     )
+
+
+def _find_unlisted(upstream: Upstream, listed: frozenset[str] | None) -> list[str]:
+    """Give the names that we would call there and that it does not list."""
+    if (
+        listed is None or upstream.auth is UpstreamAuth.API_KEY
+    ):  # Azure lists models, and is called by deployments
+        return []
+    known = listed | {_DATED.sub("", name) for name in listed}
+    return sorted(set(upstream.models.values()) - known)

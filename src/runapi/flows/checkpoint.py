@@ -15,10 +15,10 @@ from runapi.core.money import PICO_PER_NANO
 from runapi.core.pricing import charge
 from runapi.core.usage import Usage
 from runapi.flows.admit import Hold
-from runapi.flows.estimate import count_input, count_output
+from runapi.flows.estimate import count_output
 from runapi.store.ledger.writer import LedgerWriter
-from runapi.wire.openai_chat.request import ChatRequest
-from runapi.wire.openai_chat.stream import ChatStream
+from runapi.wire.endpoints.asking import Asking
+from runapi.wire.endpoints.way import Stream
 
 EVERY_S = 2.0
 STEP_PICO = 10_000_000 * PICO_PER_NANO  # a cent
@@ -28,17 +28,17 @@ _log = structlog.get_logger("runapi.checkpoint")
 class Checkpoints:
     """The checkpoints of one stream. `look` costs next to nothing until another cent was delivered."""
 
-    def __init__(self, ledger: LedgerWriter, hold: Hold, request: ChatRequest, request_id: str) -> None:
+    def __init__(self, ledger: LedgerWriter, hold: Hold, asking: Asking, request_id: str) -> None:
         self._ledger = ledger
         self._hold = hold
-        self._request = request
+        self._asking = asking
         self._request_id = request_id
         self._input: int | None = None  # tokens, once they were counted
         self._noted_pico = 0
         self._due_s = 0.0
         self._counting: asyncio.Task[None] | None = None
 
-    def look(self, now_s: float, stream: ChatStream) -> float:
+    def look(self, now_s: float, stream: Stream) -> float:
         """Begin a checkpoint if one is worth it; give the time to look again."""
         if now_s >= self._due_s:
             self._due_s = now_s + EVERY_S
@@ -51,21 +51,21 @@ class Checkpoints:
         if self._counting is not None:
             self._counting.cancel()
 
-    def _guess_pico(self, stream: ChatStream) -> int:
+    def _guess_pico(self, stream: Stream) -> int:
         """Guess quickly what has been delivered is worth; only to see whether counting pays."""
         if not stream.delivers:
             return 0
         rates = self._hold.price.ours.standard
         known = self._input
-        size = len(self._request.fields["messages"]) // BYTES_PER_TOKEN if known is None else known
+        size = self._asking.input_bytes // BYTES_PER_TOKEN if known is None else known
         return size * rates.input + stream.text_length // BYTES_PER_TOKEN * rates.output
 
-    async def _note(self, stream: ChatStream) -> None:
+    async def _note(self, stream: Stream) -> None:
         """Count what was delivered, in a thread, and note its price."""
         text, length = stream.text, stream.text_length
         try:
             if self._input is None:
-                self._input = await asyncio.to_thread(count_input, self._request)
+                self._input = await asyncio.to_thread(self._asking.count_input)
             usage = Usage(input=self._input, output=await asyncio.to_thread(count_output, text, length))
             ours, tier = self._hold.price.ours, priced_tier(self._hold.asked_tier, stream.service_tier)
             self._noted_pico = charge(ours, usage).pico  # a recovered request is priced as standard

@@ -5,6 +5,7 @@ The way is that of `relay` and `admit`, up to the point where money would be set
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 from sqlalchemy import Connection
@@ -27,6 +28,7 @@ from runapi.store.database import Database
 from runapi.store.ledger.customers import read_balance
 from runapi.store.usage import list_recent_outputs
 from runapi.wire.normalise import normalise
+from runapi.wire.openai_chat.input_tokens import count_input
 from runapi.wire.openai_chat.request import ChatRequest, is_null, read_chat_request
 from runapi.wire.openai_chat.shape import read_ceiling, read_shape
 
@@ -130,7 +132,7 @@ class Estimator:
         shape = read_shape(request)
         asked = _Asked(model, price, shape, wanted(shape, model, price.ours), ceiling_nano)
         async with self._desk.counts:
-            counted = (await estimate_usage(request, "", 0)).input
+            counted = (await estimate_usage(partial(count_input, request), "", 0)).input
         standing = await self._database.run(_read_standing, principal, model.id)
         verdict = self._judge(principal, asked, standing.balance)
         is_exact = _is_exact(request, shape)

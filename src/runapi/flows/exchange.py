@@ -1,26 +1,28 @@
 """One request on its way: what was asked, what was promised, and the attempts to have it answered."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from runapi.core import problems
 from runapi.core.catalog import Model
+from runapi.core.dialects import ENDPOINTS, Dialect
 from runapi.core.keys import Principal
 from runapi.core.problems import Problem
 from runapi.core.records import RequestRecord
 from runapi.core.routing import Deployment
-from runapi.core.upstream_errors import Blame, Refusal, judge, read_wait, repeat
+from runapi.core.upstream_errors import Blame, Refusal, judge, read_wait, repeat, upstream_request_id
 from runapi.flows.admit import Hold, limit_header
 from runapi.flows.client_side import Header
 from runapi.flows.deadlines import Deadlines
 from runapi.upstream.client import BrokenReplyError, Reply, UnreachableError, read_whole
 from runapi.upstream.pool import SANDBOX_ID, UpstreamPool
-from runapi.wire.normalise import UpstreamRequest
-from runapi.wire.openai_chat.request import ChatRequest
+from runapi.wire.endpoints.asking import Asking
+from runapi.wire.endpoints.way import Target, Way
+from runapi.wire.openai_chat.stream import StreamFault
 
 _MOST_ID = 200
 _GOODBYE_S = 1.0  # for the last bytes of an upstream's body, so that its connection can be used again
@@ -57,6 +59,13 @@ class Interrupt(StrEnum):
     SHUTDOWN = "shutdown"  # the server stops and its patience is over
 
 
+class Step(NamedTuple):
+    """An upstream to try, and the way to ask it."""
+
+    deployment: Deployment
+    way: Way
+
+
 class DrainSlots:
     """How many upstreams are being read for clients that have left; past the limit they are cancelled."""
 
@@ -78,18 +87,17 @@ class Exchange:
     """A request that was admitted."""
 
     principal: Principal
-    request: ChatRequest
+    asking: Asking
     model: Model
-    upstream_request: UpstreamRequest
+    route: Sequence["Step"]
     record: RequestRecord
     elapsed_us: Callable[[], int]  # since the request arrived
     hold: Hold
 
-    @property
-    def upstream_cap(self) -> int | None:
-        """The output limit to send upstream; None where it is the model's own, which needs no saying."""
+    def target(self, deployment: Deployment) -> Target:
+        """What an attempt at this deployment aims at."""
         cap = self.hold.output_cap
-        return None if cap >= self.model.max_output_tokens else cap
+        return Target(deployment.model, cap, cap >= self.model.max_output_tokens, origin_of(deployment))
 
 
 class Attempts:
@@ -102,9 +110,15 @@ class Attempts:
         self._pool = pool
         self._patience = patience
         self._deadlines = deadlines
-        self._left = iter(pool.plan(exchange.model.id, exchange.principal.mode))
+        self._left = iter(exchange.route)
         self._problem: Problem | None = None
+        self._keeps_way = False
         self.deployment: Deployment | None = None
+        self.way: Way = exchange.route[0].way  # of the attempt under way, or of the first one
+
+    def keep_way(self) -> None:
+        """From here on try only upstreams that are asked in the same way: the client's answer has begun in it."""
+        self._keeps_way = True
 
     async def open(self) -> Reply:
         """Return the next answer that is a success; its body has not been read.
@@ -112,16 +126,19 @@ class Attempts:
         Raises:
             Problem: there is no other upstream to try; it says what the last one did.
         """
-        for deployment in self._left:
-            self.deployment = deployment
+        for deployment, way in self._left:
+            if self._keeps_way and way is not self.way:
+                continue
+            self.deployment, self.way = deployment, way
             record = self._exchange.record
             record.attempts += 1
             record.upstream, record.upstream_model = deployment.upstream.name, deployment.model
+            record.dropped = way.dropped
             try:
                 with self._deadlines.within(self._patience.first_byte_s):
                     reply = await self._call(deployment)
                     if reply.status == 200:
-                        record.upstream_request_id = _shown(reply.headers.get("x-request-id"))
+                        record.upstream_request_id = _shown(upstream_request_id(reply.headers))
                         return reply
                     refusal = await self._read_refusal(deployment, reply)
             except TimeoutError:
@@ -132,12 +149,7 @@ class Attempts:
                 self.fail(problems.upstream_bad_reply())
             else:
                 self._take_refusal(deployment, refusal)
-        raise self._problem or self._nobody()
-
-    def _nobody(self) -> Problem:
-        model = self._exchange.model.id
-        wait_s = self._pool.cooling_s(model)
-        return problems.upstream_busy(wait_s) if wait_s else problems.no_upstream(model)
+        raise self._problem or problems.no_upstream(self._exchange.model.id)
 
     def _take_refusal(self, deployment: Deployment, refusal: Refusal) -> None:
         match refusal.blame:
@@ -169,14 +181,14 @@ class Attempts:
 
     async def _call(self, deployment: Deployment) -> Reply:
         """Call once, and once more on a new connection where a pooled one turned out to be closed already (F-9)."""
-        exchange = self._exchange
-        body = exchange.upstream_request.encode(deployment.model, exchange.upstream_cap)
+        way, pool, request_id = self.way, self._pool, self._exchange.record.id
+        body = way.encode(self._exchange.target(deployment))
         try:
-            return await self._pool.call(deployment, body, exchange.record.id)
+            return await pool.call(deployment, way.path, body, request_id, headers=way.headers)
         except UnreachableError as error:
             if not error.was_connected:
                 raise
-        return await self._pool.call(deployment, body, exchange.record.id, afresh=True)
+        return await pool.call(deployment, way.path, body, request_id, headers=way.headers, afresh=True)
 
     async def _read_refusal(self, deployment: Deployment, reply: Reply) -> Refusal:
         try:
@@ -189,6 +201,11 @@ class Attempts:
         return judge(reply.status, body, wait_s, self._pool.redaction(deployment, self._exchange.model.id))
 
 
+def origin_of(deployment: Deployment) -> str:
+    """Name what can read the reasoning that it made."""
+    return f"{deployment.upstream.id}:{deployment.model}"
+
+
 def reply_headers(exchange: Exchange, content_type: Header) -> list[Header]:
     """The headers of a successful reply, as OpenAI sends them, and what was left out of the request."""
     request_id = exchange.record.id.encode()
@@ -199,6 +216,8 @@ def reply_headers(exchange: Exchange, content_type: Header) -> list[Header]:
         (b"openai-processing-ms", b"%d" % (exchange.elapsed_us() // 1000)),
         (b"openai-version", b"2020-10-01"),
     ]
+    if exchange.asking.endpoint == ENDPOINTS[Dialect.ANTHROPIC]:
+        headers.append((b"request-id", request_id))  # where Anthropic's SDKs look for it
     if exchange.record.dropped:
         headers.append((b"x-runapi-dropped", ", ".join(exchange.record.dropped).encode()))
     if exchange.hold.bound_by is not None:
@@ -211,6 +230,20 @@ def _shown(upstream_request_id: str | None) -> str | None:
     if upstream_request_id is None or not upstream_request_id.isascii():
         return None
     return upstream_request_id[:_MOST_ID]
+
+
+def check_stream_head(reply: Reply) -> None:
+    """Check that an upstream's answer is a stream of events that can be read.
+
+    Raises:
+        BrokenReplyError: it is not.
+    """
+    headers = reply.headers
+    if (
+        not headers.get("content-type", "").lower().startswith("text/event-stream")
+        or headers.get("content-encoding", "identity") != "identity"
+    ):
+        raise BrokenReplyError(StreamFault.UNREADABLE)
 
 
 async def say_goodbye(reply: Reply) -> None:

@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import msgspec
 from sqlalchemy import Connection
 
+from runapi.core.dialects import ENDPOINTS
 from runapi.core.keys import Mode
 from runapi.flows.add_upstream import AddUpstream, add_upstream
 from runapi.flows.issue_key import CreateKey, issue_key
 from runapi.flows.office import CommandRefused, Office
+from runapi.flows.upstream_form import check_dialects, read_address
 from runapi.store import accounts
 
 ACCOUNT = "default"
 UPSTREAM = "openai"
 OPENAI_BASE_URL = "https://api.openai.com/v1"
-CHAT = "/v1/chat/completions"
 OUR_OWN = "runapi_"
 
 
@@ -50,9 +51,16 @@ def _add_openai(
     if api_key.startswith(OUR_OWN):
         return None, "OPENAI_API_KEY holds a key of RunAPI's own, so no upstream was added."
     base_url = environ.get("OPENAI_BASE_URL") or OPENAI_BASE_URL
-    models = [model.id for model in office.catalog.models.values() if CHAT in model.endpoints]
     try:
+        models = _models_to_serve(office, base_url)
         add_upstream(connection, office, AddUpstream(UPSTREAM, base_url, api_key, models))
     except CommandRefused as refusal:
         return None, f"OPENAI_API_KEY was not used and no upstream was added: {refusal}"
     return UPSTREAM, None
+
+
+def _models_to_serve(office: Office, base_url: str) -> list[str]:
+    """Name the models that can be put to this address in a dialect that it is known to speak."""
+    address = read_address(base_url)
+    paths = {ENDPOINTS[dialect] for dialect in check_dialects((), address)}
+    return [model.id for model in office.catalog.models.values() if paths & set(model.endpoints)]

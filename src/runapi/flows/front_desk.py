@@ -11,6 +11,7 @@ from runapi.flows.payment_rows import KeyShown
 
 MOST_BAD_CODES = 10  # of an account in a minute
 MOST_PROVIDER_CHECKS = 20  # of an account in a minute; beyond them an order is shown as it was known last
+MOST_READINGS = 4  # kept answers that are unpacked at the same time, of at most 16 MiB each
 MOST_COUNTS = 2  # bodies whose tokens are counted at the same time: each keeps a core busy
 
 
@@ -20,6 +21,10 @@ def _one_report() -> asyncio.Semaphore:
 
 def _few_counts() -> asyncio.Semaphore:
     return asyncio.Semaphore(MOST_COUNTS)
+
+
+def _few_readings() -> asyncio.Semaphore:
+    return asyncio.Semaphore(MOST_READINGS)
 
 
 @dataclass(slots=True)
@@ -33,6 +38,7 @@ class FrontDesk:
     provider_checks: Tries = field(default_factory=lambda: Tries(MOST_PROVIDER_CHECKS))
     reports: asyncio.Semaphore = field(default_factory=_one_report)
     counts: asyncio.Semaphore = field(default_factory=_few_counts)
+    readings: asyncio.Semaphore = field(default_factory=_few_readings)
     receipt_key: KeyShown | None = None
 
 

@@ -75,7 +75,8 @@ def check_base_url(url: str) -> str:
         )
     if "?" in url or "#" in url:
         raise CommandRefused(
-            f"The base URL {shown} must end with its path: leave out everything from ? or # on."
+            f"The base URL {shown} must end with its path: leave out everything from ? or # on. Only Azure's "
+            "?api-version=... may stay."
         )
     return url.rstrip("/")
 

@@ -10,12 +10,13 @@ import msgspec
 
 from runapi.core.accounts import Account, Key
 from runapi.core.catalog import Model
+from runapi.core.dialects import Dialect
 from runapi.core.keys import DisconnectPolicy, Mode, ParameterPolicy
 from runapi.core.ledger.books import Balance
 from runapi.core.money import usd, usd_per_1m
 from runapi.core.pricing import Rates
 from runapi.core.records import Outcome, RequestRecord
-from runapi.core.routing import COST_RATIO_ONE_PPM, Upstream
+from runapi.core.routing import COST_RATIO_ONE_PPM, Upstream, UpstreamAuth
 from runapi.core.usage import Usage, UsageSource
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,7 +79,9 @@ class UpstreamRow(msgspec.Struct, frozen=True, kw_only=True):
     """An upstream; of its key only that there is one."""
 
     name: str
-    base_url: str
+    base_url: str  # as it can be given again: with its query
+    dialects: tuple[Dialect, ...]
+    auth: UpstreamAuth
     key: str = "set"
     models: dict[str, str]  # our model id -> theirs
     priority: int
@@ -204,7 +207,9 @@ def upstream_row(upstream: Upstream) -> UpstreamRow:
     whole, part = divmod(upstream.cost_ratio_ppm, COST_RATIO_ONE_PPM)
     return UpstreamRow(
         name=upstream.name,
-        base_url=upstream.base_url,
+        base_url=f"{upstream.base_url}?{upstream.query}" if upstream.query else upstream.base_url,
+        dialects=upstream.dialects,
+        auth=upstream.auth,
         models=dict(upstream.models),
         priority=upstream.priority,
         cost_ratio=f"{whole}.{part:06d}".rstrip("0").rstrip("."),

@@ -1,16 +1,17 @@
-"""READ THIS FIRST: one Chat Completions request, from its body to its settled charge.
+"""READ THIS FIRST: one request to a model, from its body to its settled charge. Every endpoint comes through here.
 
-    read -> find the model -> normalise -> admit (hold) -> open an upstream -> pass on -> settle -> end marker
+    read -> find the model -> find the ways -> admit (hold) -> open an upstream -> pass on -> settle -> end marker
 
 From the open upstream on, a whole reply is handled by `whole_relay` and a stream by `stream_relay`, in the same order.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
+import msgspec
 import structlog
 
 from runapi.core import problems
@@ -21,20 +22,24 @@ from runapi.core.records import Outcome, RequestRecord
 from runapi.flows.client_side import ClientSide
 from runapi.flows.deadlines import Deadlines
 from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Interrupt, Patience
+from runapi.flows.find_ways import find_ways
+from runapi.flows.memory import Memory
 from runapi.flows.settle import Keep, Settlement, Till
 from runapi.flows.stream_relay import StreamRelay
 from runapi.flows.whole_relay import WholeRelay
 from runapi.upstream.pool import UpstreamPool
-from runapi.wire.normalise import normalise
-from runapi.wire.openai_chat.request import read_chat_request
-from runapi.wire.openai_chat.shape import read_ceiling, read_shape
+from runapi.wire.endpoints.asking import Asking
+from runapi.wire.endpoints.way import Caller
+from runapi.wire.openai_chat.shape import read_ceiling
 
-ENDPOINT = "/v1/chat/completions"
+Read = Callable[[bytes], Asking]
+"""Reads the body of a request to one endpoint."""
+
 _log = structlog.get_logger("runapi.relay")
 
 
 class Relay:
-    """Serves Chat Completions requests with the catalogue, upstreams and records it was given."""
+    """Serves requests to models with the catalogue, upstreams and records it was given."""
 
     def __init__(
         self,
@@ -42,12 +47,16 @@ class Relay:
         catalog: Catalog,
         pool: UpstreamPool,
         till: Till,
+        memory: Memory,
         patience: Patience,
         deadlines: Deadlines,
+        unsold_tools: frozenset[str] = frozenset(),
     ) -> None:
         self._catalog = catalog
         self._pool = pool
         self._till = till
+        self._memory = memory
+        self._unsold_tools = unsold_tools
         self._patience = patience
         self._deadlines = deadlines
         self._drains = DrainSlots(patience.most_drains)
@@ -56,10 +65,13 @@ class Relay:
     async def answer(
         self,
         principal: Principal,
+        read: Read,
         body: bytes,
         client: ClientSide,
         request_id: str,
         *,
+        endpoint: str,
+        headers: Mapping[bytes, bytes],
         max_costs: Sequence[str] = (),
         keep: Keep | None = None,
     ) -> None:
@@ -67,19 +79,24 @@ class Relay:
 
         Args:
             principal: who asks.
+            read: reads the body, as the endpoint has it.
             body: the request's body.
             client: where the answer goes.
             request_id: our name for the request.
+            endpoint: the URL's path, for the row.
+            headers: the request's.
             max_costs: headers that say the most that it may cost, in USD.
             keep: makes the answer to be kept, for a request under an idempotency key.
 
         Raises:
             Problem: nothing has been sent to the client; tell it this.
         """
-        settlement = self._begin(principal, request_id, keep)
+        settlement = self._begin(principal, request_id, endpoint, keep)
         try:
             self._till.admission.check_storm(principal)
-            exchange = await self._admit(principal, body, settlement, max_costs)
+            asking = read(body)
+            settlement.request_sha256 = sha256(body).digest()
+            exchange = await self._admit(principal, asking, settlement, headers, max_costs)
             relay = self._relay_for(exchange, settlement, client)
             self._running.add(relay)
             try:
@@ -100,11 +117,13 @@ class Relay:
             await settlement.void(500, "internal_error", Outcome.FAILED)
             raise problems.internal_error() from None
 
-    def note_refusal(self, principal: Principal, request_id: str, problem: Problem) -> None:
+    def note_refusal(self, principal: Principal, request_id: str, endpoint: str, problem: Problem) -> None:
         """Leave the row of a request whose body could not even be read."""
-        self._begin(principal, request_id).void_soon(problem.status, problem.code, Outcome.REFUSED)
+        self._begin(principal, request_id, endpoint).void_soon(problem.status, problem.code, Outcome.REFUSED)
 
-    def _begin(self, principal: Principal, request_id: str, keep: Keep | None = None) -> Settlement:
+    def _begin(
+        self, principal: Principal, request_id: str, endpoint: str, keep: Keep | None = None
+    ) -> Settlement:
         """Begin the row of a request, and with it the way to its one ending."""
         started_ns = time.perf_counter_ns()
         record = RequestRecord(
@@ -113,7 +132,7 @@ class Relay:
             account_id=principal.account_id,
             key_id=principal.key_id,
             mode=principal.mode,
-            endpoint=ENDPOINT,
+            endpoint=endpoint,
             model="",
             stream=False,
         )
@@ -139,30 +158,66 @@ class Relay:
             relay.interrupt(Interrupt.SHUTDOWN)
 
     async def _admit(
-        self, principal: Principal, body: bytes, settlement: Settlement, max_costs: Sequence[str]
+        self,
+        principal: Principal,
+        asking: Asking,
+        settlement: Settlement,
+        headers: Mapping[bytes, bytes],
+        max_costs: Sequence[str],
     ) -> Exchange:
         record = settlement.record
-        request = read_chat_request(body)
-        record.model, record.stream = request.model[:100], request.stream
-        model = self.find_model(request.model)
-        ceiling_nano = read_ceiling(request.fields, max_costs)
-        strict = principal.on_refused_parameter is ParameterPolicy.STRICT
-        upstream_request = normalise(request, model, strict=strict)
-        record.dropped = upstream_request.dropped
-        settlement.request_sha256 = sha256(body).digest()
-        settlement.hold = hold = await self._till.admission.admit(
-            principal, model, read_shape(request), record, ceiling_nano
+        record.model, record.stream = asking.model[:100], asking.stream
+        model = self.find_model(asking.model)
+        ceiling_nano = read_ceiling(asking.fields, max_costs)
+        await self._memory.expand(principal, asking)
+        asking.prepare(
+            model,
+            Caller(
+                principal.account_id,
+                record.id,
+                record.at_us // 1_000_000,
+                headers,
+                self._memory.recall(principal),
+                principal.on_refused_parameter is ParameterPolicy.STRICT,
+                self._unsold_tools,
+            ),
         )
-        return Exchange(principal, request, model, upstream_request, record, settlement.elapsed_us, hold)
+        route = find_ways(asking, model, self._pool.plan(model.id, principal.mode))
+        if not route:
+            wait_s = self._pool.cooling_s(model.id)
+            problem = problems.upstream_busy(wait_s) if wait_s else problems.no_upstream(model.id)
+            await settlement.void(problem.status, problem.code, Outcome.FAILED)  # not the client's doing
+            raise problem
+        record.dropped = route[0].way.dropped
+        shape = asking.shape()
+        least_cap = max([step.way.least_cap for step in route])
+        if shape.output_cap is not None and shape.output_cap < least_cap:
+            shape = msgspec.structs.replace(shape, output_cap=least_cap)
+        hold = settlement.hold = await self._till.admission.admit(
+            principal, model, shape, record, ceiling_nano
+        )
+        return Exchange(principal, asking, model, route, record, settlement.elapsed_us, hold)
 
     def _relay_for(
         self, exchange: Exchange, settlement: Settlement, client: ClientSide
     ) -> StreamRelay | WholeRelay:
         attempts = Attempts(exchange, self._pool, self._patience, self._deadlines)
-        if exchange.request.stream:
+        if exchange.asking.stream:
             return StreamRelay(
-                exchange, attempts, settlement, client, patience=self._patience, drains=self._drains
+                exchange,
+                attempts,
+                settlement,
+                client,
+                memory=self._memory,
+                patience=self._patience,
+                drains=self._drains,
             )
         return WholeRelay(
-            exchange, attempts, settlement, client, patience=self._patience, deadlines=self._deadlines
+            exchange,
+            attempts,
+            settlement,
+            client,
+            memory=self._memory,
+            patience=self._patience,
+            deadlines=self._deadlines,
         )

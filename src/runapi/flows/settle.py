@@ -18,6 +18,7 @@ from runapi.core.pricing import FREE, Charge, charge, rates_for
 from runapi.core.receipts import ReceiptSource
 from runapi.core.records import Outcome, RequestRecord
 from runapi.core.routing import COST_RATIO_ONE_PPM, Deployment
+from runapi.core.stored_responses import StoredResponse
 from runapi.core.usage import Usage, UsageSource
 from runapi.flows.admit import Admission, Hold
 from runapi.flows.client_side import Header
@@ -99,6 +100,7 @@ class Settlement:
         *,
         outcome: Outcome = Outcome.COMPLETED,
         error_code: str | None = None,
+        stored: StoredResponse | None = None,
     ) -> None:
         """Charge what `price` found; the charge is durable when this returns.
 
@@ -108,6 +110,7 @@ class Settlement:
             head: status and headers, where they are sent after this too.
             outcome: how the request ended.
             error_code: why, when it did not end well.
+            stored: what is kept of the answer for requests that continue it.
 
         Raises:
             Problem: 503, it could not be made durable. The customer is not charged.
@@ -119,7 +122,7 @@ class Settlement:
         record.status, record.outcome, record.error_code = 200, outcome, error_code
         record.total_us = self.elapsed_us()
         try:
-            await self._commit(hold, counted, rest, head)
+            await self._commit(hold, counted, rest, head, stored)
         except LedgerUnavailable:
             problem = limit_problems.ledger_unavailable()
             record.cost_pico = record.cost_nano = 0
@@ -129,7 +132,12 @@ class Settlement:
             raise problem from None
 
     async def _commit(
-        self, hold: Hold, counted: Counted, rest: bytes, head: tuple[int, Sequence[Header]] | None
+        self,
+        hold: Hold,
+        counted: Counted,
+        rest: bytes,
+        head: tuple[int, Sequence[Header]] | None,
+        stored: StoredResponse | None,
     ) -> None:
         record = self.record
         now_us = time.time_ns() // 1_000
@@ -150,6 +158,7 @@ class Settlement:
                 record=record,
                 receipt=self._receipt(hold, counted, now_us),
                 answer=answer,
+                stored=stored,
             )
         )
         if isinstance(outcome, Settled):

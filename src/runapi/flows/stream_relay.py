@@ -24,12 +24,17 @@ from runapi.flows.exchange import (
     Exchange,
     Interrupt,
     Patience,
+    check_stream_head,
     reply_headers,
     say_goodbye,
 )
+from runapi.flows.memory import Memory
 from runapi.flows.settle import Counted, Settlement
+from runapi.flows.stream_beats import Beats
+from runapi.flows.stream_times import StreamTimes
 from runapi.upstream.client import BrokenReplyError, Reply
-from runapi.wire.openai_chat.stream import ChatStream, StreamFault, error_event
+from runapi.wire.endpoints.way import Stream
+from runapi.wire.openai_chat.stream import StreamFault
 
 _EVENT_STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_CACHE: Header = (b"cache-control", b"no-cache")
@@ -52,6 +57,7 @@ class StreamRelay:
         settlement: Settlement,
         client: ClientSide,
         *,
+        memory: Memory,
         patience: Patience,
         drains: DrainSlots,
     ) -> None:
@@ -60,21 +66,15 @@ class StreamRelay:
         self._attempts = attempts
         self._settlement = settlement
         self._client = client
+        self._memory = memory
         self._patience = patience
         self._drains = drains
-        self._stream = ChatStream(model=exchange.model.id, wants_usage=exchange.request.wants_usage)
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._checkpoints = Checkpoints(
-            settlement.ledger, exchange.hold, exchange.request, exchange.record.id
-        )
-        self._began_s = self._loop.time()
-        self._heard_s = self._began_s  # when the upstream was last heard of
-        self._spoke_s = self._began_s  # when the client last got something of the upstream's
-        self._beat_s = 0.0  # when the last heartbeat began
-        self._beating: asyncio.Task[None] | None = None
-        self._writer: asyncio.Task[None] | None = None  # who waits in a send, since _write_s
-        self._write_s = 0.0
+        self._checkpoints = Checkpoints(settlement.ledger, exchange.hold, exchange.asking, exchange.record.id)
+        self._times = StreamTimes(patience, self._loop.time())
+        self._beats = Beats()
+        self._writer: asyncio.Task[None] | None = None  # who waits in a send
         self._timer: asyncio.TimerHandle | None = None
         self._reading = False  # an upstream's body is open
         self._head: list[Header] | None = None
@@ -83,8 +83,12 @@ class StreamRelay:
         self._stalled = False
         self._draining = False
         self._interrupt: Interrupt | None = None
-        self._left_s: float | None = None  # when the client was seen to have left
         self._drained_bytes = 0
+
+    @property
+    def _stream(self) -> Stream:
+        """The client's stream, as the attempt under way has it."""
+        return self._attempts.way.stream
 
     async def run(self) -> None:
         """Relay, settle and end the stream.
@@ -101,8 +105,7 @@ class StreamRelay:
             self._timer.cancel()
             self._checkpoints.stop()
             unwatch()
-            if self._beating is not None:
-                self._beating.cancel()
+            self._beats.stop()
             if self._draining:
                 self._drains.give_back()
 
@@ -150,7 +153,11 @@ class StreamRelay:
                 if reply is not None and not self._stream.ended:
                     reply.close()
             self._attempts.fail(problem)
-            if self._stream.delivers or self._left_s is not None or self._is_late():
+            if (
+                self._stream.delivers
+                or self._times.left_s is not None
+                or self._times.is_late(self._loop.time())
+            ):
                 raise problem
             self._stream.restart()
 
@@ -160,23 +167,23 @@ class StreamRelay:
         Raises:
             BrokenReplyError: it broke; its text is the code of the problem.
         """
-        _check_head(reply)
-        self._heard_s = self._loop.time()
-        self._reading = True
-        stream = self._stream
+        check_stream_head(reply)
+        stream, times = self._stream, self._times
         read, send, clock = reply.read, self._client.send, self._loop.time
+        times.heard_s = clock()
+        self._reading = True
         hash_sent = self._settlement.sent.update
         while True:
             data = await read()
-            self._heard_s = clock()
+            times.heard_s = now_s = clock()
             if self._record.first_byte_us is None:
                 self._record.first_byte_us = self._exchange.elapsed_us()
             out = stream.feed(data) if data else stream.feed_end()
             if stream.ended:
                 return out
             if out:
-                if self._started and self._beating is None and self._left_s is None:
-                    self._writer, self._write_s, self._spoke_s = self._task, self._heard_s, self._heard_s
+                if self._started and self._beats.running is None and times.left_s is None:
+                    self._writer, times.write_s, times.spoke_s = self._task, now_s, now_s
                     try:  # as `_write` would, without its frame: this is done for every chunk
                         await send(out)
                     except asyncio.CancelledError:
@@ -187,7 +194,7 @@ class StreamRelay:
                     await self._write(out)
             if stream.fault is not None:
                 raise BrokenReplyError(stream.fault)
-            if self._left_s is not None:
+            if times.left_s is not None:
                 self._drained_bytes += len(data)
                 if self._drained_bytes > self._patience.drain_bytes:
                     raise _Stopped
@@ -219,7 +226,7 @@ class StreamRelay:
     async def _finish(self, rest: bytes) -> None:
         """Settle a whole answer, then send its end."""
         await self._be_over()
-        await self._finish_beats()  # they belong to what the receipt and the kept answer say was sent
+        await self._beats.finish()  # they belong to what the receipt and the kept answer say was sent
         stream, settlement, deployment = self._stream, self._settlement, self._attempts.deployment
         counted = await self._count()
         charge = (settlement.price if stream.delivers else settlement.forgive)(deployment, counted)
@@ -227,14 +234,16 @@ class StreamRelay:
         if not stream.delivers:
             await settlement.void(200, None, Outcome.COMPLETED)
         elif (problem := await self._settle(counted, last)) is not None:
-            last = error_event(problem)
+            last = self._say(problem)
         await self._write(last, last=True)
 
     async def _settle(self, counted: Counted, last: bytes) -> Problem | None:
         """Charge a whole answer before its end leaves; give the problem where a begun one cannot be charged."""
         head = None if self._started else (200, self._headers())
         try:
-            await self._settlement.settle(counted, b"" if self._left_s is not None else last, head)
+            stored = await self._memory.keep(self._exchange, self._attempts, last)
+            rest = b"" if self._times.left_s is not None else last
+            await self._settlement.settle(counted, rest, head, stored=stored)
         except Problem as problem:
             if not self._started:
                 raise
@@ -249,7 +258,7 @@ class StreamRelay:
         counted = await self._count() if self._stream.delivers else Counted()
         self._settlement.forgive(self._attempts.deployment, counted)
         await self._settlement.void(200, problem.code, Outcome.FAILED)
-        await self._write(error_event(problem), last=True)
+        await self._write(self._say(problem), last=True)
 
     async def _end_unfinished(self) -> None:
         """End an answer whose client has left, charging what had arrived."""
@@ -279,26 +288,28 @@ class StreamRelay:
         stream = self._stream
         if stream.usage is not None:
             return Counted(stream.usage, UsageSource.REPORTED, stream.service_tier, stream.raw_usage)
-        usage = await estimate_usage(self._exchange.request, stream.text, stream.text_length)
+        usage = await estimate_usage(self._exchange.asking.count_input, stream.text, stream.text_length)
         return Counted(usage, UsageSource.ESTIMATED, stream.service_tier)
 
     # ---- to the client -----------------------------------------------------------------------------------
 
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         """Send to the client, if it is still there; a reader that stalls counts as gone."""
-        if self._beating is not asyncio.current_task():
-            await self._finish_beats()
-        if self._left_s is not None:
+        if self._beats.running is not asyncio.current_task():
+            await self._beats.finish()
+        times = self._times
+        if times.left_s is not None:
             return
-        if self._beating is None:
+        times.write_s = self._loop.time()
+        if self._beats.running is None:
             self._writer = writer = self._task
-            self._write_s = self._spoke_s = self._loop.time()
+            times.spoke_s = times.write_s
         else:
-            self._writer = writer = self._beating
-            self._write_s = self._loop.time()
+            self._writer = writer = self._beats.running
         try:
             if not self._started:
                 self._started = True
+                self._attempts.keep_way()
                 await self._client.start(200, self._headers())
             await self._client.send(data, last=last)
             if not last:
@@ -327,23 +338,18 @@ class StreamRelay:
         self._stalled = False
         self._note_left()
 
-    async def _finish_beats(self) -> None:
-        """Wait for a heartbeat that is on its way; being cancelled meanwhile does not harm it."""
-        while (beating := self._beating) is not None:
-            await asyncio.wait({beating})
-            if self._beating is beating:  # else the next one has begun meanwhile
-                self._beating = None
-            beating.result()
-
     async def _beat(self) -> None:
-        await self._write(self._stream.heartbeat(f"chatcmpl-{self._record.id[4:]}", int(time.time())))
+        await self._write(self._stream.heartbeat(self._attempts.way.answer_id, int(time.time())))
+
+    def _say(self, problem: Problem) -> bytes:
+        return self._stream.error(problem, self._attempts.way.answer_id, int(time.time()))
 
     # ---- time and the client's leaving -------------------------------------------------------------------
 
     def _note_left(self) -> None:
-        if self._left_s is not None or self._over:
+        if self._times.left_s is not None or self._over:
             return
-        self._left_s = self._loop.time()
+        self._times.left_s = self._loop.time()
         self._record.client_left = True
         if self._exchange.principal.on_disconnect is DisconnectPolicy.DRAIN and self._drains.take():
             self._draining = True
@@ -353,10 +359,7 @@ class StreamRelay:
 
     def _is_abandoned(self) -> bool:
         """The client has left, and nobody reads on for it."""
-        return self._left_s is not None and not self._draining
-
-    def _is_late(self) -> bool:
-        return self._loop.time() - self._began_s >= self._patience.total_s
+        return self._times.left_s is not None and not self._draining
 
     def _tick(self) -> None:
         """Look at the clock: beat, give up, or both; and come back when there may be something to do."""
@@ -370,49 +373,25 @@ class StreamRelay:
         self._timer = self._loop.call_at(max(due_s, now_s + _LEAST_WAIT_S), self._tick)
 
     def _mind_writer(self, now_s: float) -> float:
-        deadline_s = self._write_s + self._patience.stalled_reader_s
-        if now_s >= deadline_s and self._writer is not None and not self._stalled:
+        due_s = self._times.stall_due_s()
+        if now_s >= due_s and self._writer is not None and not self._stalled:
             self._stalled = True
             self._writer.cancel()
-        return deadline_s
+        return due_s
 
     def _mind_upstream(self, now_s: float) -> float:
-        patience = self._patience
         if self._over:
-            return now_s + patience.step_s
-        deadlines = [(self._began_s + patience.total_s, Interrupt.TOTAL)]
-        if self._reading:  # a model that thinks is silent before its first word, not inside its answer
-            silence_s = patience.idle_s if self._stream.delivers else patience.first_byte_s
-            deadlines.append((self._heard_s + silence_s, Interrupt.IDLE))
-        if self._left_s is not None:
-            deadlines.append((self._left_s + patience.drain_s, Interrupt.LEFT))
-        due_s, reason = min(deadlines)
+            return now_s + self._patience.step_s
+        due_s, reason = self._times.end_due(is_reading=self._reading, delivers=self._stream.delivers)
         if now_s >= due_s:
             self.interrupt(reason)
-            return now_s + patience.heartbeat_every_s
-        if self._left_s is not None:
-            return due_s
-        return min(due_s, self._mind_silence(now_s))
+            return now_s + self._patience.heartbeat_every_s
+        return due_s if self._times.left_s is not None else min(due_s, self._mind_silence(now_s))
 
     def _mind_silence(self, now_s: float) -> float:
         """Send a heartbeat when one is due; return when the next will be."""
-        patience = self._patience
-        beat_due_s = (
-            self._spoke_s + patience.heartbeat_first_s
-            if self._spoke_s >= self._beat_s
-            else self._beat_s + patience.heartbeat_every_s
-        )
-        if now_s < beat_due_s:
-            return beat_due_s
-        self._beat_s = now_s
-        self._beating = asyncio.create_task(self._beat())
-        return now_s + patience.heartbeat_every_s
-
-
-def _check_head(reply: Reply) -> None:
-    headers = reply.headers
-    if (
-        not headers.get("content-type", "").lower().startswith("text/event-stream")
-        or headers.get("content-encoding", "identity") != "identity"
-    ):
-        raise BrokenReplyError(StreamFault.UNREADABLE)
+        due_s = self._times.beat_due_s()
+        if now_s < due_s:
+            return due_s
+        self._beats.begin(self._beat())
+        return self._times.note_beat(now_s)

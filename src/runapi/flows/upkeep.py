@@ -1,4 +1,4 @@
-"""What a server does beside its requests: end what dead processes left, forget old keys, seal the day's receipts."""
+"""What a server does beside its requests: end what dead processes left, forget what is old, seal the day's receipts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ import structlog
 from runapi.flows.idempotency import forget_old_keys
 from runapi.flows.office import Change, Office
 from runapi.flows.sign_receipt import close_day
+from runapi.flows.stored_responses import StoredResponses
 from runapi.store.database import Database
 from runapi.store.faults import StoreFailed
 from runapi.store.ledger.recovery import recover_rest
@@ -22,12 +23,18 @@ class Upkeep:
     """The background work of one server; `start` it on the loop, and `stop` it before the database is closed."""
 
     def __init__(
-        self, database: Database, office: Office, seat: Seat, load: Callable[[Change], Awaitable[None]]
+        self,
+        database: Database,
+        office: Office,
+        seat: Seat,
+        load: Callable[[Change], Awaitable[None]],
+        stored_responses: StoredResponses,
     ) -> None:
         self._database = database
         self._office = office
         self._seat = seat
         self._load = load
+        self._stored_responses = stored_responses
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -54,11 +61,12 @@ class Upkeep:
             await asyncio.sleep(every_s)
 
     async def _work_hourly(self) -> None:
-        """End holds that nobody looks after, forget keys and answers older than a day, seal the receipts of days past."""
+        """End holds that nobody looks after, forget old keys and answers, seal the receipts of days past."""
         ended = await recover_rest(self._database, self._seat, self._office.now_us())
         if ended:
             _log.warning("holds of dead processes ended", count=ended)
         await forget_old_keys(self._database, self._office.now_us())
+        await self._stored_responses.forget_old()
         await close_day(self._database, self._office)
 
     async def _reload(self) -> None:

@@ -13,9 +13,11 @@ from runapi.flows.client_side import ClientSide, Header
 from runapi.flows.deadlines import Deadlines, Within
 from runapi.flows.estimate import estimate_usage
 from runapi.flows.exchange import Attempts, Exchange, Interrupt, Patience, reply_headers
+from runapi.flows.memory import Memory
 from runapi.flows.settle import Counted, Settlement
-from runapi.upstream.client import BrokenReplyError, read_whole
-from runapi.wire.openai_chat.reply import BadReplyError, ChatReply, read_chat_reply
+from runapi.upstream.client import MOST_REPLY_BYTES, BrokenReplyError, read_whole
+from runapi.wire.endpoints.way import Reply
+from runapi.wire.openai_chat.reply import BadReplyError
 
 _JSON: Header = (b"content-type", b"application/json")
 
@@ -30,6 +32,7 @@ class WholeRelay:
         settlement: Settlement,
         client: ClientSide,
         *,
+        memory: Memory,
         patience: Patience,
         deadlines: Deadlines,
     ) -> None:
@@ -37,6 +40,7 @@ class WholeRelay:
         self._attempts = attempts
         self._settlement = settlement
         self._client = client
+        self._memory = memory
         self._patience = patience
         self._deadlines = deadlines
         self._task = asyncio.current_task(deadlines.loop)
@@ -94,7 +98,7 @@ class WholeRelay:
 
     # ---- from the upstream -------------------------------------------------------------------------------
 
-    async def _read_reply(self) -> tuple[ChatReply, str]:
+    async def _read_reply(self) -> tuple[Reply, str]:
         """Try upstreams until one gives a whole reply; its text is read where nobody else has counted it.
 
         Raises:
@@ -104,16 +108,17 @@ class WholeRelay:
             reply = await self._attempts.open()
             try:
                 with self._deadlines.within(self._patience.first_byte_s) as limit:
-                    body = await read_whole(reply, partial(self._hear, limit))
-                chat = read_chat_reply(body)
-                text = "" if chat.usage is not None else chat.text()
+                    most_bytes = self._attempts.way.most_reply_bytes or MOST_REPLY_BYTES
+                    body = await read_whole(reply, partial(self._hear, limit), most_bytes=most_bytes)
+                answer = self._attempts.way.read_reply(body)
+                text = "" if answer.usage is not None else answer.text()
             except TimeoutError:
                 self._attempts.fail(problems.upstream_timeout())
             except (BrokenReplyError, BadReplyError):
                 self._attempts.fail(problems.upstream_bad_reply())
             else:
                 self._attempts.succeed()
-                return chat, text
+                return answer, text
             finally:
                 reply.close()
 
@@ -125,7 +130,7 @@ class WholeRelay:
 
     # ---- to the client -----------------------------------------------------------------------------------
 
-    async def _finish(self, reply: ChatReply, text: str) -> None:
+    async def _finish(self, reply: Reply, text: str) -> None:
         """Settle, then send."""
         exchange, settlement, deployment = self._exchange, self._settlement, self._attempts.deployment
         counted = await self._count(reply, text)
@@ -133,7 +138,8 @@ class WholeRelay:
         body = reply.render(exchange.model.id, usd(charge.nano), counted.usage)
         headers = self._headers(charge, body)
         if reply.delivers:
-            await settlement.settle(counted, body, (200, headers))
+            stored = await self._memory.keep(exchange, self._attempts, body)
+            await settlement.settle(counted, body, (200, headers), stored=stored)
         else:
             await settlement.void(200, None, Outcome.COMPLETED)
         await self._client.start(200, headers)
@@ -146,10 +152,10 @@ class WholeRelay:
             (b"content-length", b"%d" % len(body)),
         ]
 
-    async def _count(self, reply: ChatReply, text: str) -> Counted:
+    async def _count(self, reply: Reply, text: str) -> Counted:
         if reply.usage is not None:
             return Counted(reply.usage, UsageSource.REPORTED, reply.service_tier, reply.raw_usage)
-        usage = await estimate_usage(self._exchange.request, text, len(text))
+        usage = await estimate_usage(self._exchange.asking.count_input, text, len(text))
         return Counted(usage, UsageSource.ESTIMATED, reply.service_tier)
 
     def _note_left(self) -> None:

@@ -19,12 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from runapi.store.schema import metadata
-
-
-def _mode_check() -> CheckConstraint:
-    return CheckConstraint("mode IN ('live', 'test')", name="mode")
-
+from runapi.store.schema import metadata, mode_check
 
 top_up = Table(
     "top_up",
@@ -42,7 +37,7 @@ top_up = Table(
     Column("disputed_nano", BigInteger, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
-    _mode_check(),
+    mode_check(),
     CheckConstraint("amount_nano > 0 AND refunded_nano >= 0 AND disputed_nano >= 0", name="amounts"),
     CheckConstraint("state <> 'paid' OR payment_ref IS NOT NULL", name="payment"),
     UniqueConstraint("provider", "session_ref"),
@@ -84,7 +79,7 @@ redeem_code = Table(
     Column("revoked_us", BigInteger),
     Column("redeemed_us", BigInteger),
     Column("redeemed_by", Integer, ForeignKey("account.id")),
-    _mode_check(),
+    mode_check(),
     CheckConstraint("length(digest) = 32", name="digest"),
     CheckConstraint("amount_nano > 0", name="amount"),
     CheckConstraint("(redeemed_us IS NULL) = (redeemed_by IS NULL)", name="redeemed"),
@@ -102,7 +97,7 @@ idempotency_key = Table(
     Column("request_id", Text, nullable=False, index=True),
     Column("node", Integer, nullable=False),
     Column("at_us", BigInteger, nullable=False, index=True),
-    _mode_check(),
+    mode_check(),
 )
 
 kept_answer = Table(

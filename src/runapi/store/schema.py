@@ -30,7 +30,7 @@ metadata = MetaData(
 )
 
 
-def _mode_check() -> CheckConstraint:
+def mode_check() -> CheckConstraint:
     # Of the closed sets only this one can never grow; SQLite cannot change a CHECK without rebuilding the table.
     return CheckConstraint("mode IN ('live', 'test')", name="mode")
 
@@ -56,7 +56,7 @@ api_key = Table(
     Column("on_refused_parameter", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("revoked_us", BigInteger),
-    _mode_check(),
+    mode_check(),
     CheckConstraint("length(digest) = 32", name="digest"),
 )
 
@@ -66,7 +66,9 @@ upstream = Table(
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("base_url", Text, nullable=False),
-    Column("dialect", Text, nullable=False, server_default="openai-chat"),
+    Column("query", Text, nullable=False, server_default=text("''")),
+    Column("dialects", Text, nullable=False, server_default="openai_chat"),  # joined by commas
+    Column("auth", Text, nullable=False, server_default="bearer"),
     Column("key_ciphertext", LargeBinary, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("cost_ratio_ppm", BigInteger, nullable=False),
@@ -118,7 +120,7 @@ request = Table(
     Column("cost_nano", BigInteger, nullable=False),
     Column("upstream_cost_nano", BigInteger, nullable=False),
     Column("dropped", Text, nullable=False),  # parameter names, joined by commas
-    _mode_check(),
+    mode_check(),
     CheckConstraint(
         "input_tokens >= 0 AND cached_tokens >= 0 AND cache_write_tokens >= 0 AND output_tokens >= 0"
         " AND reasoning_tokens >= 0",
@@ -150,7 +152,7 @@ ledger_account = Table(
     Column("held", BigInteger, nullable=False),
     Column("guarded", Boolean, nullable=False),
     UniqueConstraint("account_id", "mode"),
-    _mode_check(),
+    mode_check(),
     CheckConstraint("(id & 1) = CASE mode WHEN 'test' THEN 1 ELSE 0 END", name="number"),
     CheckConstraint("(account_id IS NULL) = (kind <> 'customer')", name="kind"),
     CheckConstraint("held >= 0", name="held"),
@@ -179,7 +181,7 @@ transfer = Table(
     Column("epoch", Integer, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    _mode_check(),
+    mode_check(),
     CheckConstraint("length(tid) = 16", name="tid"),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("cost_pico >= 0", name="cost"),

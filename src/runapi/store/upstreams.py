@@ -8,7 +8,8 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from runapi.core.routing import COST_RATIO_ONE_PPM, Upstream
+from runapi.core.dialects import Dialect
+from runapi.core.routing import COST_RATIO_ONE_PPM, Upstream, UpstreamAuth
 from runapi.store.faults import AlreadyExists, NotFound
 from runapi.store.schema import upstream, upstream_model
 
@@ -37,6 +38,9 @@ def insert_upstream(
     now_us: int,
     priority: int = DEFAULT_PRIORITY,
     cost_ratio_ppm: int = COST_RATIO_ONE_PPM,
+    query: str = "",
+    dialects: tuple[Dialect, ...] = (Dialect.CHAT,),
+    auth: UpstreamAuth = UpstreamAuth.BEARER,
 ) -> Upstream:
     """Store an upstream with its models (our id -> theirs) and its API key, sealed for `key_place(name)`.
 
@@ -46,6 +50,9 @@ def insert_upstream(
     row = {
         "name": name,
         "base_url": base_url,
+        "query": query,
+        "dialects": ",".join(dialects),
+        "auth": auth,
         "key_ciphertext": key_ciphertext,
         "priority": priority,
         "cost_ratio_ppm": cost_ratio_ppm,
@@ -67,6 +74,9 @@ def insert_upstream(
         id=number,
         name=name,
         base_url=base_url,
+        query=query,
+        dialects=dialects,
+        auth=auth,
         models=dict(models),
         priority=priority,
         cost_ratio_ppm=cost_ratio_ppm,
@@ -107,6 +117,9 @@ def _upstream(row: Row[Any], models: Mapping[str, str]) -> Upstream:
         id=row.id,
         name=row.name,
         base_url=row.base_url,
+        query=row.query,
+        dialects=tuple(map(Dialect, row.dialects.split(","))),
+        auth=UpstreamAuth(row.auth),
         models=models,
         priority=row.priority,
         cost_ratio_ppm=row.cost_ratio_ppm,

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -12,8 +12,11 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage
 from yarl import URL
 
 from runapi import __version__
+from runapi.core.dialects import Dialect
+from runapi.core.routing import Upstream, UpstreamAuth
 
 MOST_REPLY_BYTES = 16 * 1024 * 1024
+ANTHROPIC_VERSION = "2023-06-01"
 MOST_HEADER_BYTES = 64 * 1024
 MOST_INTERIM_REPLIES = 8
 _READ_BYTES = 64 * 1024
@@ -153,10 +156,26 @@ def _open_session(connect_timeout_s: float, *, is_pooled: bool) -> aiohttp.Clien
     )
 
 
-def call_headers(api_key: str) -> dict[str, str]:
+def account_headers(upstream: Upstream, api_key: str) -> dict[str, str]:
+    """The headers that show an upstream the key, and the version of Anthropic's API where it speaks that."""
+    match upstream.auth:
+        case UpstreamAuth.BEARER:
+            headers = {"Authorization": f"Bearer {api_key}"}
+        case UpstreamAuth.API_KEY:
+            headers = {"api-key": api_key}
+        case UpstreamAuth.ANTHROPIC:
+            headers = {"x-api-key": api_key}
+        case _:
+            assert_never(upstream.auth)
+    if upstream.auth is UpstreamAuth.ANTHROPIC or Dialect.ANTHROPIC in upstream.dialects:
+        headers["anthropic-version"] = ANTHROPIC_VERSION
+    return headers
+
+
+def call_headers(upstream: Upstream, api_key: str) -> dict[str, str]:
     """The headers of every call to one upstream account."""
     return {
-        "Authorization": f"Bearer {api_key}",
+        **account_headers(upstream, api_key),
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
         "Accept-Encoding": "identity",
@@ -183,15 +202,18 @@ class _HttpReply:
         self._response.close()
 
 
-async def read_whole(reply: Reply, heard: Callable[[], None] = lambda: None) -> bytes:
+async def read_whole(
+    reply: Reply, heard: Callable[[], None] = lambda: None, *, most_bytes: int = MOST_REPLY_BYTES
+) -> bytes:
     """Read the body of a reply to its end and let its connection go back to the pool.
 
     Args:
         reply: its body has not been read.
         heard: called after each piece that came.
+        most_bytes: how long it may be.
 
     Raises:
-        BrokenReplyError: it broke off, is longer than MOST_REPLY_BYTES, or is encoded though we asked for it plain.
+        BrokenReplyError: it broke off, is longer than `most_bytes`, or is encoded though we asked for it plain.
     """
     if reply.headers.get("content-encoding", "identity") != "identity":
         raise BrokenReplyError("content-encoding")
@@ -201,6 +223,6 @@ async def read_whole(reply: Reply, heard: Callable[[], None] = lambda: None) -> 
         heard()
         pieces.append(piece)
         length += len(piece)
-        if length > MOST_REPLY_BYTES:
+        if length > most_bytes:
             raise BrokenReplyError("too long")
     return b"".join(pieces)

@@ -6,16 +6,17 @@ A model that is rate limited at an upstream cools there: it is not asked for unt
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import msgspec
 from yarl import URL
 
+from runapi.core.dialects import Dialect
 from runapi.core.keys import Mode
 from runapi.core.routing import Deployment, Upstream, plan
 from runapi.core.upstream_errors import Redaction
 from runapi.upstream.client import Reply, UnreachableError, UpstreamClient, call_headers
-from runapi.upstream.sandbox.player import answer as answer_as_sandbox
+from runapi.upstream.sandbox.routes import answer as answer_as_sandbox
 
 FAILURES_BEFORE_REST = 5
 _REST_S = 30
@@ -25,15 +26,29 @@ SANDBOX_ID = 0
 
 
 class Line(msgspec.Struct, frozen=True):
-    """An upstream that can be called: its address and headers are made once."""
+    """An upstream that can be called: its addresses and headers are made once."""
 
     upstream: Upstream
-    chat_url: URL
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     api_key: str
+    host: str
+    urls: dict[str, URL] = {}  # by path; the paths are few, all of them our own
 
     def __repr__(self) -> str:
         return f"Line({self.upstream.name!r})"  # never the key
+
+    def url(self, path: str) -> URL:
+        """The address of `path` behind the base URL."""
+        url = self.urls.get(path)
+        if url is None:
+            base_url, query = self.upstream.base_url, self.upstream.query
+            url = self.urls[path] = URL(f"{base_url}{path}?{query}" if query else f"{base_url}{path}")
+        return url
+
+
+def _line(upstream: Upstream, api_key: str) -> Line:
+    headers = call_headers(upstream, api_key)
+    return Line(upstream, headers, api_key, URL(upstream.base_url).host or "")
 
 
 class UpstreamPool:
@@ -51,6 +66,7 @@ class UpstreamPool:
                 id=SANDBOX_ID,
                 name="sandbox",
                 base_url="",
+                dialects=(Dialect.CHAT, Dialect.RESPONSES),
                 models={model: model for model in models},
                 cost_ratio_ppm=0,
             )
@@ -63,12 +79,7 @@ class UpstreamPool:
     def load(self, upstreams: Iterable[tuple[Upstream, str]]) -> None:
         """Take these upstreams, each with its API key, in the place of those before; all begin with a clean record."""
         pairs = list(upstreams)
-        self._lines = {
-            upstream.id: Line(
-                upstream, URL(f"{upstream.base_url}/chat/completions"), call_headers(api_key), api_key
-            )
-            for upstream, api_key in pairs
-        }
+        self._lines = {upstream.id: _line(upstream, api_key) for upstream, api_key in pairs}
         self._upstreams = [upstream for upstream, _ in pairs]
         self._plans, self._failures, self._resting, self._cooling = {}, {}, {}, {}
 
@@ -98,26 +109,42 @@ class UpstreamPool:
         return max(math.ceil(min(ends_s) - self._now_s()), 1) if ends_s else 0
 
     def call(
-        self, deployment: Deployment, body: bytes, request_id: str, *, afresh: bool = False
+        self,
+        deployment: Deployment,
+        path: str,
+        body: bytes,
+        request_id: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        afresh: bool = False,
     ) -> Awaitable[Reply]:
-        """Send a Chat request to a deployment and wait for the head of its answer.
+        """Send a request to a deployment and wait for the head of its answer.
+
+        Args:
+            deployment: what to call.
+            path: behind the base URL, such as "/chat/completions".
+            body: JSON, as the deployment understands it.
+            request_id: ours; only the sandbox is told.
+            headers: beside those of every call, and before them.
+            afresh: open a connection for this request alone.
 
         Raises:
             UnreachableError, BrokenReplyError, TimeoutError: see UpstreamClient.post.
         """
         if deployment.upstream.id == SANDBOX_ID:
-            return answer_as_sandbox(body, request_id=request_id)
+            return answer_as_sandbox(path, body, request_id=request_id)
         line = self._lines.get(deployment.upstream.id)
         if line is None:
             raise UnreachableError("removed", was_connected=False)
-        return self._client.post(line.chat_url, line.headers, body, afresh=afresh)
+        sent = line.headers if headers is None else {**line.headers, **headers}
+        return self._client.post(line.url(path), sent, body, afresh=afresh)
 
     def redaction(self, deployment: Deployment, our_model: str) -> Redaction:
         """What a client must not read in this deployment's error texts."""
         line = self._lines.get(deployment.upstream.id)
         if line is None:
             return Redaction("", "", deployment.model, our_model)
-        return Redaction(line.api_key, line.chat_url.host or "", deployment.model, our_model)
+        return Redaction(line.api_key, line.host, deployment.model, our_model)
 
     def note_success(self, deployment: Deployment) -> None:
         """Forget the failures of an upstream; if it rested, it is tried in its turn again."""

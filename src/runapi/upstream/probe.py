@@ -7,7 +7,8 @@ from http import HTTPStatus
 import aiohttp
 import msgspec
 
-from runapi.core.routing import ProbeResult
+from runapi.core.routing import ProbeResult, Upstream, UpstreamAuth
+from runapi.upstream.client import account_headers
 
 TIMEOUT_S = 15
 MOST_BYTES = 4 * 1024 * 1024
@@ -34,8 +35,8 @@ class _ModelList(msgspec.Struct):
     data: list[_ListedModel]
 
 
-async def probe(base_url: str, api_key: str) -> ProbeResult:
-    """Ask `base_url` for its models with `api_key`.
+async def probe(upstream: Upstream, api_key: str) -> ProbeResult:
+    """Ask an upstream for its models with `api_key`.
 
     Follows no redirect (the key would go with it), reads a bounded answer within a bounded time, and never
     raises for what the upstream does. Neither the key nor the upstream's words stand in the result.
@@ -47,8 +48,8 @@ async def probe(base_url: str, api_key: str) -> ProbeResult:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,
             session.get(
-                f"{base_url}/models",
-                headers={"authorization": f"Bearer {api_key}", "accept": "application/json"},
+                models_url(upstream),
+                headers={**account_headers(upstream, api_key), "accept": "application/json"},
                 allow_redirects=False,
             ) as answer,
         ):
@@ -61,6 +62,15 @@ async def probe(base_url: str, api_key: str) -> ProbeResult:
         models = None
     latency_ms = (time.monotonic_ns() - began_ns) // 1_000_000
     return ProbeResult(models is not None, status, latency_ms, detail, models)
+
+
+def models_url(upstream: Upstream) -> str:
+    """The address of an upstream's list of models; a deployment at Azure has it beside all deployments."""
+    before, deployment, _ = upstream.base_url.partition("/openai/deployments/")
+    url = f"{before}/openai/models" if deployment else f"{upstream.base_url}/models"
+    if upstream.auth is UpstreamAuth.ANTHROPIC:
+        return f"{url}?limit=1000"  # unasked, it lists twenty
+    return f"{url}?{upstream.query}" if upstream.query else url
 
 
 async def _read_bounded(answer: aiohttp.ClientResponse) -> bytes:

@@ -14,9 +14,10 @@ from runapi.core.keys import Principal
 from runapi.core.limit_problems import ledger_unavailable
 from runapi.core.problems import Problem
 from runapi.store.faults import StoreFault
+from runapi.web.anthropic_problems import render_anthropic_problem
 from runapi.web.asgi import Call, Receive, Scope, Send
 from runapi.web.problems import render_problem
-from runapi.web.routes import Route, Who, find_route
+from runapi.web.routes import Route, Who, canonical_path, find_route
 from runapi.web.services import Services
 
 MOST_HEADER_BYTES = 32 * 1024
@@ -35,6 +36,7 @@ _SINGLE = (
     b"x-runapi-max-cost",
     b"max_cost",
 )
+_ANTHROPICS = "/v1/messages"  # who calls this reads errors in Anthropic's shape
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _log = structlog.get_logger("runapi.edge")
 
@@ -60,7 +62,13 @@ class Edge:
         self.idle.clear()
         try:
             self._guard(scope, headers)
-            route = find_route(call.method, call.path)
+            call.path = canonical_path(call.path)
+            try:
+                route = find_route(call.method, call.path)
+            except Problem:  # only what is no row is offered to the site
+                if await self._visit_site(call):
+                    return
+                raise
             await route.handler(self._services, call, self._admit(call, route))
         except Problem as problem:
             await self._refuse(call, problem)
@@ -74,6 +82,11 @@ class Edge:
             self._open_calls -= 1
             if not self._open_calls:
                 self.idle.set()
+
+    async def _visit_site(self, call: Call) -> bool:
+        """Have the site answer a call; say whether it did."""
+        site = self._services.site
+        return site is not None and await site.answer(call)
 
     def _admit(self, call: Call, route: Route) -> Principal | None:
         """Let the caller in whom the route is for, and nobody else.
@@ -135,7 +148,8 @@ class Edge:
     async def _refuse(self, call: Call, problem: Problem) -> None:
         if call.started:
             return  # the status has left; the connection closes without the rest, which says enough
-        status, headers, body = render_problem(problem, call.request_id)
+        render = render_anthropic_problem if call.path.startswith(_ANTHROPICS) else render_problem
+        status, headers, body = render(problem, call.request_id)
         await call.respond(status, headers, body)
 
 

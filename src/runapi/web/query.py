@@ -17,8 +17,13 @@ _LONGEST_SHOWN = 60
 class Query:
     """The parameters of one URL, each of which may stand once."""
 
-    def __init__(self, call: Call, known: Sequence[str] = ()) -> None:
+    def __init__(self, call: Call, known: Sequence[str] = (), *, ignores_others: bool = False) -> None:
         """Read the query of `call`.
+
+        Args:
+            call: the request.
+            known: the parameters that mean something here.
+            ignores_others: let others pass, where OpenAI's clients may send more than is known.
 
         Raises:
             Problem: 400, it cannot be read, or holds a parameter twice or one that is not `known`.
@@ -27,6 +32,8 @@ class Query:
         for name, value in _pairs(call.query):
             shown = name[:_LONGEST_SHOWN]
             if name not in known:
+                if ignores_others:
+                    continue
                 raise unknown_parameter(shown, known)
             if name in self._values:
                 raise repeated_parameter(shown)

@@ -7,7 +7,18 @@ from typing import Any
 
 from runapi.core import problems
 from runapi.web import health
-from runapi.web.api import chat_completions, estimate, me, models, receipts, redeem, requests, topups
+from runapi.web.api import (
+    count_tokens,
+    estimate,
+    me,
+    models,
+    receipts,
+    redeem,
+    relayed,
+    requests,
+    responses_store,
+    topups,
+)
 from runapi.web.asgi import Call
 from runapi.web.hooks import stripe
 from runapi.web.operator import commands
@@ -41,7 +52,19 @@ async def _take_stripe_event(services: Services, call: Call, _principal: None) -
 
 
 ROUTES = (
-    Route("POST", "/v1/chat/completions", Who.KEY, chat_completions.create_chat_completion),
+    Route("POST", "/v1/chat/completions", Who.KEY, relayed.create_chat_completion),
+    Route("GET", "/v1/chat/completions", Who.KEY, relayed.list_chat_completions),
+    Route("POST", "/v1/responses", Who.KEY, relayed.create_response),
+    Route("POST", "/v1/responses/input_tokens", Who.KEY, count_tokens.count_response_input),
+    Route("POST", f"{responses_store.PREFIX}{{id}}/cancel", Who.KEY, responses_store.cancel_response),
+    Route("GET", f"{responses_store.PREFIX}{{id}}/input_items", Who.KEY, responses_store.list_input_items),
+    Route("GET", responses_store.PREFIX, Who.KEY, responses_store.retrieve_response),
+    Route("DELETE", responses_store.PREFIX, Who.KEY, responses_store.delete_response),
+    Route("POST", "/v1/messages", Who.KEY, relayed.create_message),
+    Route("POST", "/v1/messages/count_tokens", Who.KEY, count_tokens.count_message_input),
+    Route("POST", "/v1/embeddings", Who.KEY, relayed.create_embeddings),
+    Route("POST", "/v1/completions", Who.KEY, relayed.create_completion),
+    Route("POST", "/v1/moderations", Who.KEY, relayed.create_moderation),
     Route("POST", "/v1/estimate", Who.KEY, estimate.estimate),
     Route("GET", "/v1/models", Who.KEY, models.list_models),
     Route("GET", models.PREFIX, Who.KEY, models.retrieve_model),
@@ -62,9 +85,20 @@ ROUTES = (
 )
 
 _ID = "{id}"
-_EXACT = {route.path: route for route in ROUTES if not route.path.endswith("/") and _ID not in route.path}
-_PATTERNS = [(*route.path.partition(_ID)[::2], route) for route in ROUTES if route.path not in _EXACT]
+_EXACT = {
+    (route.method, route.path): route
+    for route in ROUTES
+    if not route.path.endswith("/") and _ID not in route.path
+}
+_PATHS: dict[str, list[Route]] = {}
+for _route in ROUTES:
+    _PATHS.setdefault(_route.path, []).append(_route)
+_PATTERNS = [
+    (*path.partition(_ID)[::2], rows) for path, rows in _PATHS.items() if path.endswith("/") or _ID in path
+]
 """What a path begins and ends with; the first that fits is taken."""
+
+_TWICE = "/v1/v1/"  # clients that add /v1 themselves are given base URLs that end in it (clients.md 1.13)
 
 
 def find_route(method: str, path: str) -> Route:
@@ -74,20 +108,31 @@ def find_route(method: str, path: str) -> Route:
         Problem: 404, with a hint where only /v1 is missing; 405, but for URLs that are secret: they are not there for
             who may not call them.
     """
-    route = _EXACT.get(path) or _find_pattern(path)
-    if route is None:
-        if _EXACT.get(f"/v1{path}") or _find_pattern(f"/v1{path}"):
-            raise problems.missing_v1(method[:20], path[:200])
-        raise problems.unknown_url(method[:20], path[:200])
-    if method != route.method and (method, route.method) != ("HEAD", "GET"):
-        if route.is_secret:
-            raise problems.unknown_url(method[:20], path[:200])
-        raise problems.wrong_method(method[:20], route.method)
-    return route
-
-
-def _find_pattern(path: str) -> Route | None:
-    for head, tail, route in _PATTERNS:
-        if len(path) > len(head) + len(tail) and path.startswith(head) and path.endswith(tail):
+    route = _EXACT.get((method, path))
+    if route is not None:
+        return route
+    rows = _rows_at(path)
+    asked = "GET" if method == "HEAD" else method
+    for route in rows:
+        if route.method == asked:
             return route
-    return None
+    if rows and not rows[0].is_secret:
+        raise problems.wrong_method(method[:20], ", ".join(route.method for route in rows))
+    if not rows and _rows_at(f"/v1{path}"):
+        raise problems.missing_v1(method[:20], path[:200])
+    raise problems.unknown_url(method[:20], path[:200])
+
+
+def canonical_path(path: str) -> str:
+    """The path without a /v1 that stands twice."""
+    return path[3:] if path.startswith(_TWICE) else path
+
+
+def _rows_at(path: str) -> list[Route]:
+    """The rows of a path, one for each method."""
+    if not path.endswith("/") and path in _PATHS:
+        return _PATHS[path]
+    for head, tail, rows in _PATTERNS:
+        if len(path) > len(head) + len(tail) and path.startswith(head) and path.endswith(tail):
+            return rows
+    return []

@@ -12,12 +12,14 @@ from runapi.flows.front_desk import FrontDesk
 from runapi.flows.idempotency import IdempotentRequests
 from runapi.flows.office import Office
 from runapi.flows.relay import Relay
+from runapi.flows.stored_responses import StoredResponses
 from runapi.flows.topup import TopUps
 from runapi.store.database import Database
 from runapi.store.ledger.writer import LedgerWriter
 
 if TYPE_CHECKING:
     from runapi.web.hooks.stripe import StripeHook
+    from runapi.web.site.site import Site
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Services:
     top_ups: TopUps | None
     stripe_hook: "StripeHook | None"
     public_url: str
+    stored_responses: StoredResponses
     desk: CommandDesk
     admin_token: str
     deadlines: Deadlines
@@ -44,6 +47,7 @@ class Services:
     ready: bool = False
     stopping: bool = False
     front_desk: FrontDesk = field(default_factory=FrontDesk)
+    site: "Site | None" = None
 
     def body_deadline(self) -> Within:
         """How long a client may take to send its request's body, from now."""

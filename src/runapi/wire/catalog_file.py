@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from runapi.core.catalog import Catalog, Model, ModelStatus
+from runapi.core.catalog import EFFORTS, Catalog, Model, ModelStatus
 from runapi.core.money import usd_per_1m
 from runapi.core.pricing import PriceTable, Rates
 from runapi.core.usage import MOST_TOKENS
@@ -23,7 +23,6 @@ ENDPOINTS = (
     *("/v1/embeddings", "/v1/completions", "/v1/moderations"),
 )
 TOOL_KINDS = ("function", "custom")
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 VERBOSITY = ("low", "medium", "high")
 MODALITIES = ("text", "image", "pdf", "audio", "video")
 RATE_NAMES = tuple(Rates.__struct_fields__)

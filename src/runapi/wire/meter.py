@@ -6,50 +6,60 @@ import msgspec
 
 from runapi.core.usage import MOST_TOKENS, Usage
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 
 
-class _InputDetails(msgspec.Struct):
-    cached_tokens: _Count | None = None
-    cache_write_tokens: _Count | None = None
+class InputDetails(msgspec.Struct):
+    """What OpenAI counts inside the input."""
+
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
 
 
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: _Count | None = None
+class OutputDetails(msgspec.Struct):
+    """What OpenAI counts inside the output."""
+
+    reasoning_tokens: Count | None = None
 
 
 class _ChatUsage(msgspec.Struct):
-    prompt_tokens: _Count
-    completion_tokens: _Count
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+    prompt_tokens: Count
+    completion_tokens: Count
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
 
 
 _decode = msgspec.json.Decoder(_ChatUsage).decode
 
 
 def read_chat_usage(raw: bytes | msgspec.Raw) -> Usage | None:
-    """Read a Chat `usage` object into disjoint counts; None where it is not to be believed.
-
-    OpenAI counts cached tokens inside `prompt_tokens` and reasoning inside `completion_tokens` (api.md 3.2). A part
-    larger than its whole is cut down to it: the whole is what is priced.
-    """
+    """Read a Chat `usage` object into disjoint counts; None where it is not to be believed."""
     try:
         usage = _decode(raw)
     except msgspec.DecodeError:
         return None
-    inner, outer = (
-        usage.prompt_tokens_details or _InputDetails(),
-        usage.completion_tokens_details or _OutputDetails(),
+    return disjoint(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.prompt_tokens_details,
+        usage.completion_tokens_details,
     )
-    cached = min(inner.cached_tokens or 0, usage.prompt_tokens)
-    cache_write = min(inner.cache_write_tokens or 0, usage.prompt_tokens - cached)
+
+
+def disjoint(all_input: int, output: int, inner: InputDetails | None, outer: OutputDetails | None) -> Usage:
+    """Take apart what OpenAI counts inside one another: cached tokens in the input, reasoning in the output.
+
+    A part larger than its whole is cut down to it: the whole is what is priced (api.md 3.2, 4.1).
+    """
+    inner, outer = inner or InputDetails(), outer or OutputDetails()
+    cached = min(inner.cached_tokens or 0, all_input)
+    cache_write = min(inner.cache_write_tokens or 0, all_input - cached)
     return Usage(
-        input=usage.prompt_tokens - cached - cache_write,
+        input=all_input - cached - cache_write,
         cached=cached,
         cache_write=cache_write,
-        output=usage.completion_tokens,
-        reasoning=min(outer.reasoning_tokens or 0, usage.completion_tokens),
+        output=output,
+        reasoning=min(outer.reasoning_tokens or 0, output),
     )
 
 

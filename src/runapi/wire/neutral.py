@@ -250,7 +250,7 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     """The upstream says that it failed: nothing that follows counts."""
 
     code: str | None
-    message: str
+    message: str = "The upstream failed and did not say why."
 
 
 Event = (

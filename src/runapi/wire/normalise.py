@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Raw
 
 from runapi.core import problems
-from runapi.core.catalog import Model
+from runapi.core.catalog import EFFORTS, Model
+from runapi.wire.openai_chat.ask import read_stops
 from runapi.wire.openai_chat.request import NULL, ChatRequest, Fields, is_null
+from runapi.wire.refusals import unknown_word
 
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # weakest first
 _WITHOUT_EFFECT = {
     # field: the values that ask for nothing; leaving them out changes nothing, so nobody is told
     "audio": (),
@@ -38,6 +39,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     fields: Fields
     dropped: tuple[str, ...]
     effort: str | None
+    stops: tuple[str, ...] = ()  # to be enforced on the answer's way: the model refuses them
 
     def encode(self, model: str, output_cap: int | None = None) -> bytes:
         """Write the body for one upstream, with its name for the model and at most `output_cap` output tokens."""
@@ -62,46 +64,69 @@ def normalise(request: ChatRequest, model: Model, *, strict: bool = False) -> Up
     fields.pop("max_cost", None)  # ours alone
     dropped: list[str] = []
     effort = _set_effort(fields, request.effort, model, dropped)
+    stops = _take_stops(fields, request, model) if "stop" in fields else ()
     _rename_cap(fields, request, model)
     _drop_empty_tools(fields)
-    reasoning = effort is not None and effort != "none"
-    for name in model.refused + (model.refused_when_reasoning if reasoning else ()):
-        raw = fields.pop(name, None)
-        if raw is not None and not is_null(raw) and bytes(raw) not in _WITHOUT_EFFECT.get(name, ()):
-            dropped.append(name)
+    drop_refused(fields, model.refuses(effort), dropped)
     if strict and dropped:
         raise problems.unsupported_parameter(dropped[0], model.id)
     if request.stream:
         if not request.wants_usage:
-            _ask_for_usage(fields)
+            ask_for_usage(fields)
     else:
         fields.pop("stream_options", None)
-    return UpstreamRequest(fields, tuple(dropped), effort)
+    return UpstreamRequest(fields, tuple(dropped), effort, stops)
+
+
+def _take_stops(fields: Fields, request: ChatRequest, model: Model) -> tuple[str, ...]:
+    """Take out the stop sequences that the model refuses, to be enforced here; of several choices nobody can."""
+    if "stop" not in model.refused or request.choices > 1:
+        return ()
+    stops = read_stops(fields)
+    del fields["stop"]
+    return stops
+
+
+def drop_refused(fields: Fields, refused: tuple[str, ...], dropped: list[str]) -> None:
+    """Take out what the model refuses, and note the names of what had asked for something."""
+    for name in refused:
+        raw = fields.pop(name, None)
+        if raw is not None and not is_null(raw) and bytes(raw) not in _WITHOUT_EFFECT.get(name, ()):
+            dropped.append(name)
+
+
+def clamp_effort(asked: str | None, model: Model, param: str, dropped: list[str]) -> str | None:
+    """Work out the effort that will be in effect; None: the model does not reason, and `param` must not go upstream.
+
+    Raises:
+        Problem: 400 `invalid_value`, the effort does not exist.
+    """
+    if asked is None:
+        return model.default_effort
+    if asked not in EFFORTS:
+        raise unknown_word(param, asked, model.efforts or EFFORTS)
+    if model.efforts:
+        return nearest_effort(asked, model.efforts)
+    if asked != "none":
+        dropped.append(param)
+    return None
 
 
 def _set_effort(fields: Fields, asked: str | None, model: Model, dropped: list[str]) -> str | None:
-    """Clamp the asked effort to what the model has, and return the one that will be in effect."""
-    if asked is None:
-        return model.default_effort
-    if asked not in _EFFORTS:
-        known = ", ".join(f"'{effort}'" for effort in model.efforts or _EFFORTS)
-        raise problems.invalid_value("reasoning_effort", f"'{asked[:40]}'. Supported values are: {known}.")
-    if not model.efforts:
-        del fields["reasoning_effort"]
-        if asked != "none":
-            dropped.append("reasoning_effort")
-        return None
-    effort = _nearest(asked, model.efforts)
-    if effort != asked:
-        fields["reasoning_effort"] = Raw(msgspec.json.encode(effort))
+    effort = clamp_effort(asked, model, "reasoning_effort", dropped)
+    if asked is not None and effort != asked:
+        if effort is None:
+            del fields["reasoning_effort"]
+        else:
+            fields["reasoning_effort"] = Raw(msgspec.json.encode(effort))
     return effort
 
 
-def _nearest(asked: str, efforts: tuple[str, ...]) -> str:
+def nearest_effort(asked: str, efforts: tuple[str, ...]) -> str:
     """The model's effort that is next above what was asked, else its strongest: never less than was paid for."""
-    rank = _EFFORTS.index(asked)
-    above = [effort for effort in efforts if _EFFORTS.index(effort) >= rank]
-    return min(above, key=_EFFORTS.index) if above else max(efforts, key=_EFFORTS.index)
+    rank = EFFORTS.index(asked)
+    above = [effort for effort in efforts if EFFORTS.index(effort) >= rank]
+    return min(above, key=EFFORTS.index) if above else max(efforts, key=EFFORTS.index)
 
 
 def _rename_cap(fields: Fields, request: ChatRequest, model: Model) -> None:
@@ -126,7 +151,7 @@ def _drop_empty_tools(fields: Fields) -> None:
         fields.pop(name, None)
 
 
-def _ask_for_usage(fields: Fields) -> None:
+def ask_for_usage(fields: Fields) -> None:
     """Ask for the usage chunk, whatever the client asked: metering needs it."""
     raw = fields.get("stream_options")
     if raw is None or is_null(raw):

@@ -8,7 +8,8 @@ from msgspec import Meta, Raw
 from runapi.core import problems
 from runapi.core.admission import RequestShape
 from runapi.wire.meter import read_chat_usage, write_chat_usage
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.normalise import ask_for_usage
+from runapi.wire.openai_chat.reply import BadReplyError, decode_reply
 from runapi.wire.openai_chat.request import NULL, Fields, decode_part, read_fields, read_text
 from runapi.wire.openai_chat.stream import ChatStream
 from runapi.wire.passed_reply import PassedReply
@@ -33,7 +34,6 @@ _OUTSIDE_THE_PROMPT = frozenset(
         *("presence_penalty", "seed", "stop", "stream", "stream_options", "temperature", "top_p", "user"),
     )
 )
-_TRUE = Raw(b"true")
 
 
 class _StreamOptions(msgspec.Struct):
@@ -87,9 +87,7 @@ class CompletionRequest(msgspec.Struct, frozen=True):
         if output_cap is not None:
             fields["max_tokens"] = Raw(b"%d" % min(output_cap, self.output_cap))
         if self.stream:
-            raw = fields.get("stream_options", NULL)
-            options = {} if raw == NULL else msgspec.json.decode(raw, type=Fields)
-            fields["stream_options"] = Raw(msgspec.json.encode(options | {"include_usage": _TRUE}))
+            ask_for_usage(fields)
         else:
             fields.pop("stream_options", None)
         return msgspec.json.encode(fields)
@@ -145,12 +143,7 @@ def read_completion_reply(body: bytes) -> PassedReply:
     Raises:
         BadReplyError: it has no list of choices with text, or is an error that came with status 200.
     """
-    try:
-        if not body.isascii():
-            body.decode()  # the skipped parts must be UTF-8 as well
-        reply = _decode_reply(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadReplyError from None
+    reply = decode_reply(_decode_reply, body)
     if reply.choices is None or reply.error != NULL:
         raise BadReplyError
     usage = read_chat_usage(reply.usage)

@@ -7,13 +7,18 @@ from msgspec import Meta, Raw
 
 from runapi.core import problems
 from runapi.core.admission import RequestShape
-from runapi.core.usage import MOST_TOKENS, Usage
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.core.usage import Usage
+from runapi.wire.meter import Count
+from runapi.wire.openai_chat.reply import BadReplyError, decode_reply
 from runapi.wire.openai_chat.request import NULL, Fields, decode_part, read_fields, read_text
 from runapi.wire.passed_reply import PassedReply
+from runapi.wire.refusals import unknown_word
 from runapi.wire.text_input import TextInput, read_text_input
 
 MOST_INPUTS = 2_048
+_MOST_VECTOR_BYTES = 3_072 * 34
+"""A vector of 3,072 numbers as OpenAI writes it: each on its own line, indented, at most 24 characters and a comma."""
+_MOST_OTHER_BYTES = 16 * 1024 * 1024
 ENCODINGS = ("float", "base64")
 _OUTSIDE_THE_INPUT = frozenset(("model", "encoding_format", "dimensions", "user", "max_cost"))
 _decode_dimensions = msgspec.json.Decoder(Annotated[int, Meta(ge=1)]).decode
@@ -53,16 +58,20 @@ def read_embeddings_request(body: bytes) -> EmbeddingsRequest:
         raise problems.invalid_value("input", f"expected at most {MOST_INPUTS} texts, but got {len(inputs)}.")
     encoding = read_text(fields, "encoding_format")
     if encoding is not None and encoding not in ENCODINGS:
-        known = ", ".join(map(repr, ENCODINGS))
-        raise problems.invalid_value("encoding_format", f"'{encoding[:40]}'. Supported values are: {known}.")
+        raise unknown_word("encoding_format", encoding, ENCODINGS)
     if fields.get("dimensions", NULL) != NULL:
         decode_part("dimensions", fields["dimensions"], _decode_dimensions)
     read_text(fields, "user")
     return EmbeddingsRequest(fields, model, inputs)
 
 
+def most_reply_bytes(inputs: int) -> int:
+    """How long the reply to a request for so many vectors may be: 230 MB at most, for MOST_INPUTS of them."""
+    return _MOST_OTHER_BYTES + inputs * _MOST_VECTOR_BYTES
+
+
 class _Usage(msgspec.Struct):
-    prompt_tokens: Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
+    prompt_tokens: Count
 
 
 class _Reply(msgspec.Struct):
@@ -82,10 +91,7 @@ def read_embeddings_reply(body: bytes) -> PassedReply:
     Raises:
         BadReplyError: it holds no vectors, or is an error that came with status 200.
     """
-    try:
-        reply = _decode_reply(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise BadReplyError from None
+    reply = decode_reply(_decode_reply, body)
     if not reply.data or reply.error != NULL:
         raise BadReplyError
     usage = _read_usage(reply.usage)

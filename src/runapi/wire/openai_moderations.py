@@ -8,9 +8,10 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.core.admission import RequestShape
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.openai_chat.reply import BadReplyError, decode_reply
 from runapi.wire.openai_chat.request import NULL, Fields, decode_part, read_fields, read_text
 from runapi.wire.passed_reply import PassedReply
+from runapi.wire.refusals import unknown_word
 from runapi.wire.text_input import TextInput
 
 DEFAULT_MODEL = "omni-moderation-latest"
@@ -79,8 +80,7 @@ def _text_of(part: str | _Part, place: str) -> str:
                 raise problems.missing_parameter(f"{place}.image_url")
             return ""
         case _:
-            explanation = "Supported values are: 'text', 'image_url'."
-            raise problems.invalid_value(f"{place}.type", explanation)
+            raise unknown_word(f"{place}.type", part.type, ("text", "image_url"))
 
 
 class _Reply(msgspec.Struct):
@@ -98,10 +98,7 @@ def read_moderations_reply(body: bytes) -> PassedReply:
     Raises:
         BadReplyError: it holds no results, or is an error that came with status 200.
     """
-    try:
-        reply = _decode_reply(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise BadReplyError from None
+    reply = decode_reply(_decode_reply, body)
     if not reply.results or reply.error != NULL:
         raise BadReplyError
     return PassedReply(body=body, model=reply.model, delivers=True)

@@ -6,8 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from runapi.core.usage import Usage
-from runapi.wire.openai_chat.reply import with_model
-from runapi.wire.splice import with_cost, with_usage_value
+from runapi.wire.splice import as_written, with_cost, with_usage_value
 
 
 class PassedReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +28,7 @@ class PassedReply(msgspec.Struct, frozen=True, kw_only=True):
         """
         body = self.body
         if self.model is not None and self.model != model:
-            body = with_model(body, self.model, model)
+            body = _with_model(body, self.model, model)
         if self.write_usage is None:
             return body
         if self.usage is not None and self.raw_usage is not None:
@@ -41,3 +40,11 @@ class PassedReply(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """All that was written, for counting it here."""
         return self.written
+
+
+def _with_model(body: bytes, theirs: str, ours: str) -> bytes:
+    written = as_written(body, b"model", theirs)
+    if written:
+        return body.replace(written, b'"model":%b' % msgspec.json.encode(ours), 1)
+    fields = msgspec.json.decode(body, type=dict[str, Raw])  # written with escapes that need not be there
+    return msgspec.json.encode(fields | {"model": Raw(msgspec.json.encode(ours))})

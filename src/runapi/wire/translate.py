@@ -11,6 +11,7 @@ import msgspec
 
 from runapi.core.problems import Problem
 from runapi.core.usage import Usage
+from runapi.wire.delivery import Delivery
 from runapi.wire.neutral import (
     Begin,
     CallBegin,
@@ -25,7 +26,7 @@ from runapi.wire.neutral import (
     TextDelta,
 )
 from runapi.wire.openai_chat.reply import BadReplyError
-from runapi.wire.openai_chat.stream import MOST_TEXT_KEPT, StreamFault
+from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.reasoning_memory import Thought, ThoughtCollector
 from runapi.wire.stops import StopFilter
 
@@ -59,7 +60,7 @@ class WriteAnswer(Protocol):
     def __call__(self, events: Sequence[Event], usage: Usage, cost_usd: str, *, model: str) -> bytes: ...
 
 
-class TranslatedStream:
+class TranslatedStream(Delivery):
     """The stream of one client, across one or more upstream attempts.
 
     Feed it what an upstream sends; send the client what it returns. When `ended`, settle, and then send `tail(...)`.
@@ -75,10 +76,7 @@ class TranslatedStream:
         "_reader",
         "_shows_reasoning",
         "_stops",
-        "_text_length",
-        "_texts",
         "_writer",
-        "delivers",
         "ended",
         "failure",
         "fault",
@@ -104,16 +102,12 @@ class TranslatedStream:
             stops: stop sequences to enforce here, as the upstream does not.
             shows_reasoning: the writer shows reasoning, so that an answer has begun with it.
         """
+        super().__init__()
         self._new_reader = new_reader
         self._writer = writer
         self._stops = stops
         self._shows_reasoning = shows_reasoning
-        self.delivers = (
-            False  # some text, refusal or call went to the client, or a stop sequence came at once
-        )
         self.origin: str | None = None  # the upstream and model of the attempt, if its reasoning is to say so
-        self._texts: list[str] = []
-        self._text_length = 0
         self.restart()
 
     def restart(self) -> None:
@@ -153,19 +147,9 @@ class TranslatedStream:
         end = self._end or End(EndReason.STOP)
         return self._writer.tail(end, counted if self.usage is None else self.usage, cost_usd)
 
-    def error(self, problem: Problem) -> bytes:
+    def error(self, problem: Problem, _id_if_first: str = "", _now_s: int = 0) -> bytes:
         """The last bytes of a broken stream, which no client takes for an end."""
         return self._writer.error(problem)
-
-    @property
-    def text(self) -> str:
-        """The delivered text, its first MOST_TEXT_KEPT characters or a little more."""
-        return "".join(self._texts)
-
-    @property
-    def text_length(self) -> int:
-        """Characters of the delivered text, all of it."""
-        return self._text_length
 
     @property
     def is_stopped(self) -> bool:
@@ -181,7 +165,7 @@ class TranslatedStream:
         passed = self._filter.take(events) if self._stops else events
         for index, event in enumerate(passed):
             if isinstance(event, TextDelta):
-                self._add_text(event.text)
+                self._deliver(event.text)
                 if self._has_thought:
                     self._collector.take(event)
             elif isinstance(event, ReasoningEnd):
@@ -205,11 +189,11 @@ class TranslatedStream:
     def _note(self, event: Event) -> None:
         match event:
             case CallDelta(_, text) | RefusalDelta(text):
-                self._add_text(text)
+                self._deliver(text)
             case CallBegin():
-                self._add_text(event.name)
+                self._deliver(event.name)
             case ReasoningDelta(text) if self._shows_reasoning:
-                self._add_text(text)
+                self._deliver(text)
             case Begin(_, tier):
                 self.service_tier = tier
             case End():
@@ -228,13 +212,9 @@ class TranslatedStream:
         self._collector.take(event)
         return event
 
-    def _add_text(self, text: str) -> None:
-        if not text:
-            return
-        self.delivers = True
-        if self._text_length < MOST_TEXT_KEPT:
-            self._texts.append(text)
-        self._text_length += len(text)
+    def _deliver(self, text: str) -> None:
+        if text:  # an answer has not begun with an empty one
+            self._add_text(text)
 
     def _be_ended(self) -> None:
         end = self._end

@@ -25,8 +25,7 @@ from runapi.wire.neutral import (
     ReasoningEnd,
     TextDelta,
 )
-from runapi.wire.openai_chat.answer_reader import FailedAnswerError
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.openai_chat.reply import BadReplyError, FailedAnswerError
 from runapi.wire.openai_chat.stream import StreamFault
 from wire.anthropic.streams import (
     COUNTED,

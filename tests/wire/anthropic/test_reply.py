@@ -6,8 +6,7 @@ import pytest
 
 from runapi.core.usage import Usage
 from runapi.wire.anthropic.reply import read_messages_reply
-from runapi.wire.openai_chat.answer_reader import FailedAnswerError
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.openai_chat.reply import BadReplyError, FailedAnswerError
 from wire.anthropic.streams import COUNTED, START_USAGE
 
 USAGE = START_USAGE | {"output_tokens": 31}

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from runapi.core import problems
 from runapi.core.usage import Usage
 from runapi.wire.anthropic.stream import MessagesStream
+from runapi.wire.delivery import MOST_TEXT_KEPT
 from runapi.wire.neutral import Failure
-from runapi.wire.openai_chat.stream import MOST_TEXT_KEPT, StreamFault
+from runapi.wire.openai_chat.stream import StreamFault
 from wire.anthropic.streams import (
     COUNTED,
     END_USAGE,

@@ -23,10 +23,10 @@ from runapi.wire.neutral import (
     RefusalDelta,
     TextDelta,
 )
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.openai_chat.reply import BadReplyError, FailedAnswerError
 from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.openai_responses import event_blocks
-from runapi.wire.openai_responses.answer_reader import FailedReplyError, ResponsesReader, read_answer
+from runapi.wire.openai_responses.answer_reader import ResponsesReader, read_answer
 from wire.openai_responses import answers
 from wire.openai_responses.answers import call, custom_call, message, reasoning, refusal_part, text_part
 
@@ -333,7 +333,7 @@ def test_usage_that_cannot_be_believed_is_none(usage):
 def test_what_is_no_answer_is_refused(body):
     with pytest.raises(BadReplyError) as caught:
         read_answer(body)
-    assert not isinstance(caught.value, FailedReplyError)
+    assert not isinstance(caught.value, FailedAnswerError)
 
 
 @pytest.mark.parametrize(
@@ -344,11 +344,11 @@ def test_what_is_no_answer_is_refused(body):
     ],
 )
 def test_answer_that_failed_is_refused_with_its_words(body):
-    with pytest.raises(FailedReplyError) as caught:
+    with pytest.raises(FailedAnswerError) as caught:
         read_answer(answers.written(body).encode())
     assert caught.value.failure == Failure("server_error", "Oh.")
 
 
 def test_answer_that_was_cancelled_is_refused():
-    with pytest.raises(FailedReplyError):
+    with pytest.raises(FailedAnswerError):
         read_answer(answers.written(answers.response(status="cancelled")).encode())

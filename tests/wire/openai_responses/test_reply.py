@@ -41,7 +41,7 @@ def test_name_is_put_right_where_it_is_and_nowhere_else():
 
 
 def test_fields_that_went_upstream_otherwise_are_echoed():
-    rendered = read_responses_reply(body(message("Hi"))).render("m", COST, COUNTED, {"store": b"true"})
+    rendered = read_responses_reply(body(message("Hi")), {"store": b"true"}).render("m", COST, COUNTED)
     assert json.loads(rendered)["store"] is True
 
 

@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from fakes import specification
 from runapi.core import problems
 from runapi.core.usage import Usage
+from runapi.wire.delivery import MOST_TEXT_KEPT
 from runapi.wire.neutral import Failure
-from runapi.wire.openai_chat.stream import MOST_TEXT_KEPT, StreamFault
+from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.openai_responses import event_blocks
 from runapi.wire.openai_responses.stream import ResponsesStream
 from wire.openai_responses import answers

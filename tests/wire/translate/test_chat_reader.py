@@ -24,9 +24,9 @@ from runapi.wire.neutral import (
     RefusalDelta,
     TextDelta,
 )
-from runapi.wire.openai_chat.answer_reader import ChatReader, FailedAnswerError, read_answer
+from runapi.wire.openai_chat.answer_reader import ChatReader, read_answer
 from runapi.wire.openai_chat.answer_writer import ChatWriter, write_answer
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.openai_chat.reply import BadReplyError, FailedAnswerError
 from runapi.wire.openai_chat.stream import StreamFault
 
 

@@ -22,6 +22,7 @@ from fakes.translated import (
 from runapi.core import problems
 from runapi.core.bridge import Dialect
 from runapi.core.usage import Usage
+from runapi.wire.delivery import MOST_TEXT_KEPT
 from runapi.wire.dialects import UPSTREAM_SIDES, Naming, new_writer
 from runapi.wire.neutral import (
     Begin,
@@ -37,7 +38,7 @@ from runapi.wire.neutral import (
     RefusalDelta,
     TextDelta,
 )
-from runapi.wire.openai_chat.stream import MOST_TEXT_KEPT, ChatStream, StreamFault
+from runapi.wire.openai_chat.stream import ChatStream, StreamFault
 
 # ---- every pair of dialects ------------------------------------------------------------------------------
 

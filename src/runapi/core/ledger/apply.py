@@ -189,6 +189,8 @@ class _Books(WorkingCopy):
             self.receipts.append(asked.receipt)
         if asked.answer is not None:
             self.answers.append(asked.answer)
+        if asked.stored is not None:
+            self.stored.append(asked.stored)
         return outcome
 
     def _write_off(self, asked: Settle, hold: Hold, over: int) -> None:

@@ -9,6 +9,7 @@ from runapi.core.keys import Mode
 from runapi.core.ledger.books import Ending, TransferKind
 from runapi.core.receipts import ReceiptSource
 from runapi.core.records import RequestRecord
+from runapi.core.stored_responses import StoredResponse
 from runapi.core.usage import UsageSource
 
 
@@ -95,8 +96,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Settle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """End a request and charge it, never more than its hold; the rest is written off.
 
-    `amount_nano` is `cost_pico` rounded up. The request's row, what its receipt is made from, and the answer that its
-    idempotency key repeats, are written in the same commit.
+    `amount_nano` is `cost_pico` rounded up. The request's row, what its receipt is made from, the answer that its
+    idempotency key repeats, and the one that is kept to be asked for, are written in the same commit.
     """
 
     request_id: str
@@ -109,6 +110,7 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     record: RequestRecord | None = None
     receipt: ReceiptSource | None = None
     answer: KeptAnswer | None = None
+    stored: StoredResponse | None = None
 
 
 class Void(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -19,6 +19,7 @@ from runapi.core.ledger.operations import (
 )
 from runapi.core.receipts import ReceiptSource
 from runapi.core.records import RequestRecord
+from runapi.core.stored_responses import StoredResponse
 
 REVENUE = tuple(house_number(AccountKind.REVENUE, mode) for mode in (Mode.LIVE, Mode.TEST))
 """The numbers of the house's revenue, by the lowest bit of a customer's number."""
@@ -61,6 +62,7 @@ class Changes(msgspec.Struct):
     records: list[RequestRecord]
     receipts: list[ReceiptSource]
     answers: list[KeptAnswer]
+    stored: list[StoredResponse]
 
 
 class WorkingCopy:
@@ -68,7 +70,7 @@ class WorkingCopy:
 
     __slots__ = (
         *("state", "balances", "holds", "endings", "known", "seq", "tail"),
-        *("rows", "opened", "changed", "closed", "records", "receipts", "answers"),
+        *("rows", "opened", "changed", "closed", "records", "receipts", "answers", "stored"),
     )
 
     def __init__(self, state: BooksState) -> None:
@@ -85,6 +87,7 @@ class WorkingCopy:
         self.records: list[RequestRecord] = []
         self.receipts: list[ReceiptSource] = []
         self.answers: list[KeptAnswer] = []
+        self.stored: list[StoredResponse] = []
 
     def changes(self) -> Changes:
         before = self.state.balances
@@ -95,7 +98,7 @@ class WorkingCopy:
                 deltas[number] = Delta(now.posted - was.posted, now.held - was.held, now.guarded)
         return Changes(
             *(self.seq, self.tail, self.rows, deltas, self.opened, self.changed),
-            *(self.closed, self.records, self.receipts, self.answers),
+            *(self.closed, self.records, self.receipts, self.answers, self.stored),
         )
 
     def touch(self, number: int) -> Balance | None:

@@ -38,6 +38,7 @@ from runapi.store.idempotency import insert_answers
 from runapi.store.ledger import statements
 from runapi.store.receipt_rows import receipt_statements
 from runapi.store.record_rows import record_statements
+from runapi.store.stored_rows import stored_statements
 
 COMMANDS = 0
 """The node number of what is not a server: the command line, migrations. Its epoch is always 0."""
@@ -112,6 +113,8 @@ class _Tables:
         for receipt_rows in receipt_statements(self._connection, changes.receipts):
             self._cursor.execute(*receipt_rows)
         insert_answers(self._connection, changes.answers)
+        for stored_rows in stored_statements(self._connection, changes.stored):
+            self._cursor.execute(*stored_rows)
         if changes.changed:
             self._update_holds(changes.changed)
         if not changes.rows:

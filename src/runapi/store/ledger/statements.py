@@ -5,6 +5,7 @@
 
 from runapi.core.ledger.books import Transfer
 from runapi.store.driver import marks
+from runapi.store.schema import IS_ENDING
 
 HOLD_COLUMNS = (
     *("request_id", "ledger_account", "account_id", "key_id", "amount", "price_version", "node", "epoch"),
@@ -35,7 +36,7 @@ def select_holds(rows: int) -> str:
 
 def select_endings(rows: int) -> str:
     return (
-        "SELECT request_id, kind, amount FROM transfer WHERE kind IN ('settle', 'void', 'expire') "  # noqa: S608 - as above
+        f"SELECT request_id, kind, amount FROM transfer WHERE {IS_ENDING} "  # noqa: S608 - as above
         f"AND request_id IN {marks(rows, 1)}"
     )
 

@@ -15,6 +15,7 @@ from runapi.core.ledger.replay import Replay, Seen
 from runapi.core.pricing import PriceTable
 from runapi.store.database import Database
 from runapi.store.driver import fill_up, marks, open_cursor, statement
+from runapi.store.schema import IS_ENDING
 
 _PAGE = 5_000
 _STEP = 1_000  # rows between which a running server's requests are served
@@ -220,7 +221,7 @@ def _select_requests(rows: int) -> str:
 
 def _select_endings(rows: int) -> str:
     return (
-        "SELECT request_id, count(*) FROM transfer WHERE kind IN ('settle', 'void', 'expire') AND request_id > ? "  # noqa: S608 - as above
+        f"SELECT request_id, count(*) FROM transfer WHERE {IS_ENDING} AND request_id > ? "  # noqa: S608 - as above
         f"GROUP BY request_id ORDER BY request_id LIMIT {rows}"
     )
 

@@ -327,7 +327,7 @@ class LedgerWriter:
             log.exception("request_row_lost", request=operation.request_id, reason=repr(fault))
             bare = msgspec.structs.replace(operation, record=None)
             if isinstance(bare, Settle):
-                bare = msgspec.structs.replace(bare, receipt=None, answer=None)
+                bare = msgspec.structs.replace(bare, receipt=None, answer=None, stored=None)
             return await self._database.run(write_operations, [bare], node=node, epoch=epoch)
 
 

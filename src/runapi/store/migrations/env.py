@@ -3,7 +3,8 @@
 from alembic import context
 
 import runapi.store.payment_schema
-import runapi.store.price_schema  # noqa: F401 - its tables belong to the metadata
+import runapi.store.price_schema
+import runapi.store.stored_schema  # noqa: F401 - its tables belong to the metadata
 from runapi.store.schema import metadata
 
 context.configure(

@@ -1,12 +1,10 @@
 """Play a plan in time, as the reply of an HTTP upstream is read."""
 
 import asyncio
-import functools
 import time
 from collections.abc import Callable, Iterator
 
 from runapi.upstream.client import BrokenReplyError
-from runapi.upstream.sandbox import chat
 from runapi.upstream.sandbox.plans import Cut, Event, Headers, Pause, Plan, Send
 from runapi.wire import tokens
 
@@ -93,13 +91,3 @@ async def play(write: Callable[[int], Plan], body_bytes: int, *, is_light: bool 
     if is_light and tokens.is_loaded() and body_bytes <= _LARGE_BODY_BYTES:
         return SandboxReply(write(created))
     return SandboxReply(await asyncio.to_thread(write, created))
-
-
-async def answer(body: bytes, *, request_id: str) -> SandboxReply:
-    """Answer a Chat Completions request, as `routes.answer` does.
-
-    Args:
-        body: the request's JSON, or anything else.
-        request_id: sent back as x-request-id.
-    """
-    return await play(functools.partial(chat.plan, body, request_id), len(body))

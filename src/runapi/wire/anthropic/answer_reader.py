@@ -8,12 +8,11 @@ from msgspec import Raw
 from runapi.wire.anthropic.events import (
     Block,
     Delta,
-    StreamEvent,
     UpstreamMessage,
     compact,
     end_reason,
+    read_answered,
     read_event,
-    read_message,
 )
 from runapi.wire.anthropic.signature import seal_redacted, seal_thinking
 from runapi.wire.anthropic.usage import merge_usage, read_anthropic_usage, read_tier
@@ -28,13 +27,12 @@ from runapi.wire.neutral import (
     ReasoningEnd,
     TextDelta,
 )
-from runapi.wire.openai_chat.answer_reader import FailedAnswerError
 from runapi.wire.openai_chat.reply import BadReplyError
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.openai_chat.stream import StreamFault
-from runapi.wire.sse import EventSplitter, EventTooLongError
+from runapi.wire.sse import EventSplitter
+from runapi.wire.stream_reader import StreamReader
 
-_DONE = b"[DONE]"  # some servers that are not Anthropic's end with it
 _CALL = "tool_use"
 _NO_INPUT = "{}"
 
@@ -153,12 +151,8 @@ class _Folder:
         )
 
 
-class AnthropicReader:
-    """Reads one upstream's stream.
-
-    `ended` says that it has finished, `fault` that it broke, and then a `Failure` among the events what it said itself,
-    if it did; neither takes more. The same bytes give the same events however they were cut.
-    """
+class AnthropicReader(StreamReader[_Folder]):
+    """Reads one upstream's stream; a stop_reason must come, `message_stop` need not."""
 
     def __init__(self, created_s: int = 0) -> None:
         """Begin.
@@ -166,43 +160,10 @@ class AnthropicReader:
         Args:
             created_s: Unix time, which Anthropic does not tell and other dialects do.
         """
-        self._splitter = EventSplitter()
-        self._folder = _Folder(created_s)
-        self.ended = False
-        self.fault: StreamFault | None = None
+        super().__init__(EventSplitter(), _Folder(created_s))
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Take in what the upstream sent and return what it says."""
-        try:
-            return self._take(self._splitter.feed(data))
-        except EventTooLongError:
-            self.fault = StreamFault.UNREADABLE
-            return []
-
-    def feed_end(self) -> list[Event]:
-        """Take in the end of the upstream's body; a stop_reason must have come, `message_stop` need not."""
-        events = self._take(self._splitter.end())
-        if self.fault is StreamFault.UNREADABLE:
-            self.fault = StreamFault.TRUNCATED  # half an event is the mark of a cut
-        if not self.ended and self.fault is None:
-            self._end()
-            events += self._take_out()
-        return events
-
-    def _take(self, data: list[bytes]) -> list[Event]:
-        for text in data:
-            if self.ended or self.fault is not None:
-                break
-            if text == _DONE:
-                self._end()
-                continue
-            try:
-                self._take_event(read_event(text))
-            except _Contradiction:
-                self.fault = StreamFault.UNREADABLE
-        return self._take_out()
-
-    def _take_event(self, event: StreamEvent | None) -> None:
+    def _take_event(self, data: bytes) -> None:
+        event = read_event(data)
         if event is None:
             raise _Contradiction
         folder = self._folder
@@ -234,10 +195,6 @@ class AnthropicReader:
         self.ended = True
         self._folder.end()
 
-    def _take_out(self) -> list[Event]:
-        out, self._folder.out = self._folder.out, []
-        return out
-
 
 def read_answer(body: bytes, created_s: int = 0) -> list[Event]:
     """Read a whole answer as the events that a stream of it would have been.
@@ -246,18 +203,11 @@ def read_answer(body: bytes, created_s: int = 0) -> list[Event]:
         FailedAnswerError: it is an error that came with status 200; a kind of the next.
         BadReplyError: it is no message.
     """
-    read = read_message(body)
-    if read is None:
-        raise BadReplyError
-    message, _ = read
-    if message.type == "error" or message.error is not None:
-        raise FailedAnswerError(message.failure())
-    if message.content is None:
-        raise BadReplyError
+    message, content, _ = read_answered(body)
     folder = _Folder(created_s)
     folder.begin(message)
     try:
-        for index, block in enumerate(message.content):
+        for index, block in enumerate(content):
             folder.begin_block(index, block)
             folder.end_block(index)
     except _Contradiction:

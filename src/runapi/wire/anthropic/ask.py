@@ -12,7 +12,7 @@ from runapi.wire.anthropic.request import MessagesRequest, Thinking
 from runapi.wire.anthropic.write_ask import left_out, upstream_headers, write_asked
 from runapi.wire.neutral import Asked
 from runapi.wire.openai_chat.request import is_null
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unsupported
 
 __all__ = ["dropped", "left_out", "to_asked", "upstream_headers", "write_asked"]
 

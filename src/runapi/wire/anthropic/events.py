@@ -3,9 +3,10 @@
 import msgspec
 from msgspec import Raw
 
+from runapi.wire.half_characters import decode_mending
 from runapi.wire.neutral import EndReason, Failure
+from runapi.wire.openai_chat.reply import BadReplyError, FailedAnswerError
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_responses.half_characters import without_half_characters
 
 END_REASONS = {
     "end_turn": EndReason.STOP,
@@ -16,9 +17,6 @@ END_REASONS = {
     "tool_use": EndReason.CALLS,
 }
 """What Anthropic's reasons to stop mean; another one is taken for the end of a turn."""
-
-
-_FAILED = "The service behind this model failed."
 
 
 class Block(msgspec.Struct):
@@ -51,7 +49,7 @@ class Fault(msgspec.Struct):
     message: str | None = None
 
     def failure(self) -> Failure:
-        return Failure(self.type, self.message or _FAILED)
+        return Failure(self.type, self.message) if self.message else Failure(self.type)
 
 
 class UpstreamMessage(msgspec.Struct):
@@ -93,30 +91,34 @@ def read_event(data: bytes) -> StreamEvent | None:
     try:
         if not data.isascii():
             data.decode()  # the parts that are skipped must be UTF-8 as well
-        return _decode_event(data)
-    except msgspec.ValidationError:
-        return None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return _decode_event(without_half_characters(data))
+        return decode_mending(_decode_event, data)
     except (ValueError, RecursionError):
         return None
 
 
-def read_message(body: bytes) -> tuple[UpstreamMessage, bytes] | None:
-    """Read a whole message; give with it the bytes that stand for it. None: it is none."""
+def read_answered(body: bytes) -> tuple[UpstreamMessage, list[Block], bytes]:
+    """Read a whole answer: the message, its content, and the bytes that stand for it.
+
+    Raises:
+        FailedAnswerError: it is an error that came with status 200; a kind of the next.
+        BadReplyError: it is no message.
+    """
+    read = _read_message(body)
+    if read is None:
+        raise BadReplyError
+    message, body = read
+    if message.type == "error" or message.error is not None:
+        raise FailedAnswerError(message.failure())
+    if message.content is None:
+        raise BadReplyError
+    return message, message.content, body
+
+
+def _read_message(body: bytes) -> tuple[UpstreamMessage, bytes] | None:
     try:
         if not body.isascii():
             body.decode()  # the parts that are skipped must be UTF-8 as well
-        return _decode_message(body), body
-    except msgspec.ValidationError:
-        return None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        mended = without_half_characters(body)
-        return _decode_message(mended), mended
+        return decode_mending(lambda mended: (_decode_message(mended), mended), body)
     except (ValueError, RecursionError):
         return None
 

@@ -23,12 +23,13 @@ from runapi.wire.anthropic.blocks import (
     UrlSource,
     UserBlock,
 )
-from runapi.wire.anthropic.decode import decode_part
 from runapi.wire.anthropic.events import compact
 from runapi.wire.anthropic.request import Message
 from runapi.wire.anthropic.signature import read_signature
+from runapi.wire.decode import decode_part
 from runapi.wire.neutral import Call, CallResult, File, Image, Item, Part, Role, Text, Turn
 from runapi.wire.openai_chat.request import NULL
+from runapi.wire.refusals import unknown_word
 
 _BILLING = (
     "x-anthropic-billing-header:"  # Claude Code's first system block; it varies, and would spoil caches
@@ -187,10 +188,7 @@ def _read_file(source: Base64Source | UrlSource | FileSource, title: str | None,
     match source:
         case Base64Source():
             if source.media_type not in (_PDF, _PLAIN_TEXT):
-                raise problems.invalid_value(
-                    f"{param}.source.media_type",
-                    f"'{source.media_type[:40]}'. Supported values are: '{_PDF}', '{_PLAIN_TEXT}'.",
-                )
+                raise unknown_word(f"{param}.source.media_type", source.media_type, (_PDF, _PLAIN_TEXT))
             ending = "pdf" if source.media_type == _PDF else "txt"
             name = title or "document"
             return File(

@@ -8,12 +8,12 @@ import msgspec
 from msgspec import Raw
 
 from runapi.core import problems
-from runapi.wire.anthropic.decode import decode_part
 from runapi.wire.anthropic.request import Known
 from runapi.wire.anthropic.schemas import is_strict
+from runapi.wire.decode import decode_part
 from runapi.wire.neutral import CallKind, ChoiceMode, Format, FormatKind, Tool, ToolChoice
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unknown_word, unsupported
 
 _PLACEHOLDER = (
     "DeferredToolPlaceholder"  # Claude Code's: stands for tools that it has not loaded (clients.md 3)
@@ -194,9 +194,7 @@ def read_format(known: Known) -> Format | None:
         return None
     form = decode_part(raw, _Format, param)
     if form.type != "json_schema":
-        raise problems.invalid_value(
-            f"{param}.type", f"'{form.type[:40]}'. Supported values are: 'json_schema'."
-        )
+        raise unknown_word(f"{param}.type", form.type, ("json_schema",))
     if form.schema == NULL:
         raise problems.missing_parameter(f"{param}.schema")
     return Format(FormatKind.JSON_SCHEMA, _FORMAT_NAME, schema=form.schema, strict=is_strict(form.schema))

@@ -3,12 +3,10 @@
 import msgspec
 
 from runapi.core.usage import Usage
-from runapi.wire.anthropic.events import Block, read_message
+from runapi.wire.anthropic.events import Block, read_answered
 from runapi.wire.anthropic.usage import read_anthropic_usage, read_tier, write_anthropic_usage
-from runapi.wire.openai_chat.answer_reader import FailedAnswerError
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.members import replace_members
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_responses.members import replace_members
 from runapi.wire.splice import with_cost
 
 _WITHOUT_WORDS = ("text", "thinking", "redacted_thinking")  # blocks that may say nothing
@@ -52,22 +50,15 @@ def read_messages_reply(body: bytes) -> MessagesReply:
         FailedAnswerError: it is an error that came with status 200; a kind of the next.
         BadReplyError: it is no message.
     """
-    read = read_message(body)
-    if read is None:
-        raise BadReplyError
-    message, body = read
-    if message.type == "error" or message.error is not None:
-        raise FailedAnswerError(message.failure())
-    if message.content is None:
-        raise BadReplyError
+    message, content, body = read_answered(body)
     return MessagesReply(
         body=body,
         model=message.model,
         raw_usage=None if message.usage == NULL else bytes(message.usage),
         usage=read_anthropic_usage(message.usage),
         service_tier=read_tier(message.usage),
-        delivers=any(block.type not in _WITHOUT_WORDS or _text_of(block) for block in message.content),
-        written="".join(_text_of(block) for block in message.content),
+        delivers=any(block.type not in _WITHOUT_WORDS or _text_of(block) for block in content),
+        written="".join(_text_of(block) for block in content),
     )
 
 

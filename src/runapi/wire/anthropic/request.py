@@ -12,9 +12,10 @@ from msgspec import Meta, Raw
 
 from runapi.core import problems
 from runapi.core.problems import Problem
-from runapi.wire.anthropic.decode import decode_part
+from runapi.wire.decode import decode_part
+from runapi.wire.half_characters import without_half_characters
 from runapi.wire.openai_chat.request import NULL, Fields, read_fields
-from runapi.wire.openai_responses.half_characters import without_half_characters
+from runapi.wire.refusals import unknown_word
 
 MOST_STOPS = 64
 MOST_STOP_CHARACTERS = 256
@@ -208,9 +209,7 @@ def _check_stops(stops: list[str]) -> None:
 
 def _check_word(param: str, word: str, words: tuple[str, ...]) -> None:
     if word not in words:
-        raise problems.invalid_value(
-            param, f"'{word[:40]}'. Supported values are: {', '.join(map(repr, words))}."
-        )
+        raise unknown_word(param, word, words)
 
 
 def _read_display(thinking: _ThinkingConfig) -> Thinking:

@@ -16,10 +16,11 @@ from runapi.wire.anthropic.answer_writer import PING
 from runapi.wire.anthropic.errors import error_event
 from runapi.wire.anthropic.events import StreamEvent, read_event
 from runapi.wire.anthropic.usage import merge_usage, read_anthropic_usage, read_tier, write_delta_usage
+from runapi.wire.delivery import Delivery
+from runapi.wire.members import replace_members
 from runapi.wire.neutral import Failure
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_chat.stream import MOST_TEXT_KEPT, StreamFault
-from runapi.wire.openai_responses.members import replace_members
+from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.splice import with_cost
 from runapi.wire.sse import EventSplitter, EventTooLongError
 
@@ -29,7 +30,7 @@ _NOT_DELIVERED = ("text", "thinking", "redacted_thinking")  # blocks that say no
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-class MessagesStream:
+class MessagesStream(Delivery):
     """The stream of one client, across one or more upstream attempts.
 
     Feed it what an upstream sends; send the client what it returns. When `ended`, settle, and then send `tail(...)`.
@@ -42,9 +43,6 @@ class MessagesStream:
         "_splitter",
         "_stop",
         "_stop_reason",
-        "_text_length",
-        "_texts",
-        "delivers",
         "ended",
         "failure",
         "fault",
@@ -55,10 +53,8 @@ class MessagesStream:
 
     def __init__(self, *, model: str) -> None:
         """Begin a stream for a client that asked for `model`."""
+        super().__init__()
         self.model = model
-        self.delivers = False  # something to read went to the client: no other attempt can be made
-        self._texts: list[str] = []
-        self._text_length = 0
         self.restart()
 
     def restart(self) -> None:
@@ -113,7 +109,7 @@ class MessagesStream:
             )
         )
 
-    def error(self, problem: Problem, request_id: str | None = None) -> bytes:
+    def error(self, problem: Problem, request_id: str | None = None, _now_s: int = 0) -> bytes:
         """The last event of a broken stream; the end marker never follows it."""
         return error_event(problem, request_id)
 
@@ -121,16 +117,6 @@ class MessagesStream:
     def raw_usage(self) -> bytes | None:
         """The upstream's report, the later parts of it laid over the first; None where it cannot be believed."""
         return self._raw_usage if self.usage is not None else None
-
-    @property
-    def text(self) -> str:
-        """The delivered text, its first MOST_TEXT_KEPT characters or a little more."""
-        return "".join(self._texts)
-
-    @property
-    def text_length(self) -> int:
-        """Characters of the delivered text, all of it."""
-        return self._text_length
 
     # ---- from the upstream -------------------------------------------------------------------------------
 
@@ -207,20 +193,14 @@ class MessagesStream:
     def _read_content(self, event: StreamEvent) -> None:
         """Note what the event delivers."""
         delta, block = event.delta, event.content_block
+        text = ""
         if delta is not None:
-            self._add_text(delta.text or delta.partial_json or delta.thinking)
+            text = delta.text or delta.partial_json or delta.thinking
         elif block is not None:
-            if block.type not in _NOT_DELIVERED:
-                self.delivers = True
-            self._add_text(block.text or block.thinking or block.name)
-
-    def _add_text(self, text: str) -> None:
-        if not text:
-            return
-        self.delivers = True
-        if self._text_length < MOST_TEXT_KEPT:
-            self._texts.append(text)
-        self._text_length += len(text)
+            text = block.text or block.thinking or block.name
+            self.delivers = self.delivers or block.type not in _NOT_DELIVERED
+        if text:
+            self._add_text(text)
 
     # ---- to the client -----------------------------------------------------------------------------------
 

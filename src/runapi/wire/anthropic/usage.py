@@ -1,26 +1,24 @@
 """The `usage` object of a Messages answer, read into disjoint counts and written from them."""
 
-from typing import Annotated
-
 import msgspec
 from msgspec import Raw
 
-from runapi.core.usage import MOST_TOKENS, Usage
+from runapi.core.usage import Usage
+from runapi.wire.meter import Count
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 _NULL = Raw(b"null")
 _TIERS = {"standard": "default", "priority": "priority", "batch": "default"}  # theirs to OpenAI's words
 
 
 class _OutputDetails(msgspec.Struct):
-    thinking_tokens: _Count | None = None
+    thinking_tokens: Count | None = None
 
 
 class _MessagesUsage(msgspec.Struct):
-    input_tokens: _Count
-    output_tokens: _Count
-    cache_creation_input_tokens: _Count | None = None
-    cache_read_input_tokens: _Count | None = None
+    input_tokens: Count
+    output_tokens: Count
+    cache_creation_input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
     output_tokens_details: _OutputDetails | None = None
 
 

@@ -23,7 +23,7 @@ from runapi.wire.neutral import (
     Tool,
     ToolChoice,
 )
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unsupported
 
 API_VERSION = "2023-06-01"
 FILES_BETA = "files-api-2025-04-14"

@@ -5,10 +5,10 @@ from msgspec import Raw
 
 from runapi.core.problems import ErrorBody
 from runapi.core.usage import Usage
+from runapi.wire.half_characters import decode_mending
 from runapi.wire.meter import read_chat_usage
 from runapi.wire.neutral import CallKind, EndReason, Failure
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_responses.half_characters import without_half_characters
 
 
 class Called(msgspec.Struct):
@@ -112,12 +112,7 @@ def read_answer_parts(data: bytes) -> Answer:
     """
     if not data.isascii():
         data.decode()  # the skipped parts must be UTF-8 as well
-    try:
-        return _decode(data)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return _decode(without_half_characters(data))
+    return decode_mending(_decode, data)
 
 
 def end_reason(finish_reason: str, *, has_calls: bool) -> EndReason:
@@ -135,8 +130,8 @@ def failure_of(error: Raw) -> Failure:
     if isinstance(read, str):
         read = ErrorBody(message=read)
     code = read.code if read.code is not None else read.type
-    message = read.message or "The upstream failed and did not say why."
-    return Failure(None if code is None else str(code), message)
+    said = None if code is None else str(code)
+    return Failure(said, read.message) if read.message else Failure(said)
 
 
 def usage_of(raw: Raw) -> tuple[Usage | None, Raw | None]:

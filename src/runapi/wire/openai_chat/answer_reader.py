@@ -16,7 +16,6 @@ from runapi.wire.neutral import (
     CallKind,
     End,
     Event,
-    Failure,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
@@ -32,20 +31,11 @@ from runapi.wire.openai_chat.answer_parts import (
     read_answer_parts,
     usage_of,
 )
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.openai_chat.reply import BadReplyError, FailedAnswerError
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.openai_chat.stream import StreamFault
-from runapi.wire.sse import EventSplitter, EventTooLongError
-
-_DONE = b"[DONE]"
-
-
-class FailedAnswerError(BadReplyError):
-    """A whole answer that is an error though it came as a success; `failure` is what it says."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+from runapi.wire.sse import EventSplitter
+from runapi.wire.stream_reader import StreamReader
 
 
 class _Overlap(ValueError):  # noqa: N818 - a word for what was seen
@@ -180,71 +170,26 @@ class _AnswerFolder:
         self.out.append(End(reason, self._usage, self._raw_usage, self._service_tier))
 
 
-class ChatReader:
-    """Reads one upstream's stream.
-
-    `ended` says that it has finished, `fault` that it broke, and then a `Failure` among the events what it said itself,
-    if it did; neither takes more. The same bytes give the same events however they were cut.
-    """
+class ChatReader(StreamReader[_AnswerFolder]):
+    """Reads one upstream's stream; a finish_reason must come."""
 
     def __init__(self) -> None:
-        self._splitter = EventSplitter()
-        self._folder = _AnswerFolder()
-        self.ended = False
-        self.fault: StreamFault | None = None
+        super().__init__(EventSplitter(), _AnswerFolder())
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Take in what the upstream sent and return what it says."""
-        try:
-            return self._take(self._splitter.feed(data))
-        except EventTooLongError:
-            self.fault = StreamFault.UNREADABLE
-            return []
-
-    def feed_end(self) -> list[Event]:
-        """Take in the end of the upstream's body; a finish_reason must have come, `[DONE]` need not."""
-        events = self._take(self._splitter.end())
-        if self.fault is StreamFault.UNREADABLE:
-            self.fault = StreamFault.TRUNCATED  # half an event is the mark of a cut
-        if not self.ended and self.fault is None:
-            self._end()
-            events += self._take_out()
-        return events
-
-    def _take(self, data: list[bytes]) -> list[Event]:
-        for event in data:
-            if self.ended or self.fault is not None:
-                break
-            if event == _DONE:
-                self._end()
-            elif event:
-                self._take_chunk(event)
-        return self._take_out()
-
-    def _take_chunk(self, event: bytes) -> None:
-        try:
-            chunk = read_answer_parts(event)
-            if chunk.error != NULL:
-                self.fault = StreamFault.ERROR
-                self._folder.out.append(failure_of(chunk.error))
-            else:
-                self._folder.take(chunk)
-        except (ValueError, RecursionError):
-            self.fault = StreamFault.UNREADABLE
+    def _take_event(self, data: bytes) -> None:
+        chunk = read_answer_parts(data)
+        if chunk.error != NULL:
+            self.fault = StreamFault.ERROR
+            self._folder.out.append(failure_of(chunk.error))
+        else:
+            self._folder.take(chunk)
 
     def _end(self) -> None:
         if self._folder.finish_reason is None:
             self.fault = StreamFault.TRUNCATED
             return
-        try:
-            self._folder.end(self._folder.finish_reason)
-            self.ended = True
-        except ValueError:
-            self.fault = StreamFault.UNREADABLE
-
-    def _take_out(self) -> list[Event]:
-        out, self._folder.out = self._folder.out, []
-        return out
+        self._folder.end(self._folder.finish_reason)
+        self.ended = True
 
 
 def read_answer(body: bytes) -> list[Event]:

@@ -17,7 +17,7 @@ from runapi.wire.openai_chat.read_tools import read_choice, read_format, read_to
 from runapi.wire.openai_chat.request import NULL, ChatRequest, Fields, decode_part, read_text
 from runapi.wire.openai_chat.write_messages import write_messages
 from runapi.wire.openai_chat.write_tools import write_choice, write_format, write_tool
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unsupported
 
 MOST_STOPS = 4
 T = TypeVar("T")

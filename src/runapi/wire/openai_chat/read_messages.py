@@ -22,7 +22,7 @@ from runapi.wire.neutral import (
     Turn,
 )
 from runapi.wire.openai_chat.request import NULL, decode_part
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unsupported
 
 _DATA_URL = "data:"
 _PDF = "data:application/pdf;base64,"  # what Chat takes a document's bare base64 for

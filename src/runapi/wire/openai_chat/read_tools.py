@@ -9,6 +9,7 @@ from msgspec import Raw
 from runapi.core import problems
 from runapi.wire.neutral import CallKind, ChoiceMode, Format, FormatKind, Tool, ToolChoice
 from runapi.wire.openai_chat.request import NULL, Fields, decode_part
+from runapi.wire.refusals import unknown_word
 
 
 class _Function(msgspec.Struct):
@@ -123,7 +124,7 @@ def _read_tool(tool: _Tool, place: str) -> Tool:
                 raise problems.missing_parameter(f"{place}.custom")
             return _read_custom(tool.custom, place)
         case _:
-            raise problems.invalid_value(f"{place}.type", "Supported values are: 'function', 'custom'.")
+            raise unknown_word(f"{place}.type", tool.type, CallKind)
 
 
 def _read_function(function: _Function) -> Tool:
@@ -169,8 +170,7 @@ def read_choice(fields: Fields) -> ToolChoice | None:
 def _read_mode(word: str, place: str) -> ToolChoice:
     mode = _MODES.get(word)
     if mode is None:
-        known = ", ".join(map(repr, _MODES))
-        raise problems.invalid_value(place, f"'{word[:40]}'. Supported values are: {known}.")
+        raise unknown_word(place, word, _MODES)
     return ToolChoice(mode)
 
 
@@ -183,8 +183,7 @@ def _read_choice(choice: _Choice) -> ToolChoice:
         raise problems.missing_parameter("tool_choice.allowed_tools")
     mode = _ALLOWED_MODES.get(allowed.mode)
     if mode is None:
-        explanation = "Supported values are: 'auto', 'required'."
-        raise problems.invalid_value("tool_choice.allowed_tools.mode", explanation)
+        raise unknown_word("tool_choice.allowed_tools.mode", allowed.mode, _ALLOWED_MODES)
     chosen = [
         _read_chosen(tool, f"tool_choice.allowed_tools.tools[{index}]")
         for index, tool in enumerate(allowed.tools)
@@ -194,7 +193,7 @@ def _read_choice(choice: _Choice) -> ToolChoice:
 
 def _read_chosen(chosen: _Chosen, place: str) -> tuple[CallKind, str]:
     if chosen.type not in tuple(CallKind):
-        raise problems.invalid_value(f"{place}.type", "Supported values are: 'function', 'custom'.")
+        raise unknown_word(f"{place}.type", chosen.type, CallKind)
     kind = CallKind(chosen.type)
     named = chosen.custom if kind is CallKind.CUSTOM else chosen.function
     if named is None:
@@ -213,8 +212,7 @@ def read_format(fields: Fields) -> Format | None:
         return None
     read = decode_part("response_format", raw, _decode_format)
     if read.type not in tuple(FormatKind):
-        known = ", ".join(repr(kind.value) for kind in FormatKind)
-        raise problems.invalid_value("response_format.type", f"Supported values are: {known}.")
+        raise unknown_word("response_format.type", read.type, FormatKind)
     kind = FormatKind(read.type)
     if kind is not FormatKind.JSON_SCHEMA:
         return Format(kind)

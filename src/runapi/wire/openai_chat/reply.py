@@ -1,18 +1,29 @@
 """A whole Chat Completions reply: what it delivers and consumed, and its bytes for the client."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from runapi.core.usage import Usage
 from runapi.wire.meter import read_chat_usage, write_chat_usage
+from runapi.wire.neutral import Failure
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.splice import as_written, with_cost, with_usage_value
+from runapi.wire.passed_reply import PassedReply
+
+T = TypeVar("T")
 
 
 class BadReplyError(ValueError):
-    """The upstream's reply is not a Chat Completions object."""
+    """The upstream's reply is not what its dialect calls one."""
+
+
+class FailedAnswerError(BadReplyError):
+    """A whole answer that is an error though it came as a success; `failure` is what it says."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class _Message(msgspec.Struct):
@@ -40,29 +51,8 @@ _NOTHING = (NULL, Raw(b'""'), Raw(b"[]"))
 _WRITTEN = ("content", "refusal", "name", "arguments", "input")
 
 
-class ChatReply(msgspec.Struct, frozen=True):
-    """A reply and what it says; `body` is as the upstream sent it."""
-
-    body: bytes
-    model: str | None
-    raw_usage: bytes | None
-    usage: Usage | None  # None: missing, or not to be believed
-    service_tier: str | None
-    delivers: bool  # some choice has text, a refusal or a call
-
-    def render(self, model: str, cost_usd: str, usage: Usage) -> bytes:
-        """Write the reply for the client: its own name for the model, the cost in `usage`, all else untouched.
-
-        `usage` stands in where the upstream sent none that can be believed.
-        """
-        body = self.body
-        if self.model is not None and self.model != model:
-            body = with_model(body, self.model, model)
-        if self.usage is not None and self.raw_usage is not None:
-            return with_usage_value(body, self.raw_usage, with_cost(self.raw_usage, cost_usd))
-        fields = msgspec.json.decode(body, type=dict[str, Raw])
-        fields["usage"] = Raw(with_cost(write_chat_usage(usage), cost_usd))
-        return msgspec.json.encode(fields)
+class ChatReply(PassedReply, frozen=True, kw_only=True):
+    """A reply and what it says; its text is read where it is needed."""
 
     def text(self) -> str:
         """All that was written in the choices, for counting it here.
@@ -70,10 +60,7 @@ class ChatReply(msgspec.Struct, frozen=True):
         Raises:
             BadReplyError: it holds what JSON allows and nobody can read, such as a number of 5,000 digits.
         """
-        try:
-            return "".join(_texts(msgspec.json.decode(self.body)["choices"]))
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            raise BadReplyError from None
+        return text_below(self.body, "choices", _WRITTEN)
 
 
 def read_chat_reply(body: bytes) -> ChatReply:
@@ -82,12 +69,7 @@ def read_chat_reply(body: bytes) -> ChatReply:
     Raises:
         BadReplyError: not JSON, no list of choices with messages, or an error that came with status 200.
     """
-    try:
-        reply = _decode(body)
-        if not body.isascii():
-            body.decode()  # the skipped parts must be UTF-8 as well
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadReplyError from None
+    reply = decode_reply(_decode, body)
     if reply.choices is None or reply.error != NULL:
         raise BadReplyError
     return ChatReply(
@@ -97,6 +79,7 @@ def read_chat_reply(body: bytes) -> ChatReply:
         usage=read_chat_usage(reply.usage),
         service_tier=reply.service_tier,
         delivers=any(_delivers(choice.message) for choice in reply.choices),
+        write_usage=write_chat_usage,
     )
 
 
@@ -110,21 +93,40 @@ def _delivers(message: _Message) -> bool:
     )
 
 
-def with_model(body: bytes, theirs: str, ours: str) -> bytes:
-    written = as_written(body, b"model", theirs)
-    if written:
-        return body.replace(written, b'"model":%b' % msgspec.json.encode(ours), 1)
-    fields = msgspec.json.decode(body, type=dict[str, Raw])  # written with escapes that need not be there
-    return msgspec.json.encode(fields | {"model": Raw(msgspec.json.encode(ours))})
+def decode_reply(decode: Callable[[bytes], T], body: bytes) -> T:
+    """Read the known parts of a whole reply.
+
+    Raises:
+        BadReplyError: they are not as they should be, or the rest is no JSON in UTF-8.
+    """
+    try:
+        reply = decode(body)
+        if not body.isascii():
+            body.decode()  # the skipped parts must be UTF-8 as well
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadReplyError from None
+    return reply
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Every string below `content`, `refusal`, `name`, `arguments` and `input` of a parsed reply."""
+def text_below(body: bytes, field: str, written: Sequence[str]) -> str:
+    """All strings below a field of a reply that stand in fields with one of the `written` names.
+
+    Raises:
+        BadReplyError: it holds what JSON allows and nobody can read, such as a number of 5,000 digits.
+    """
+    try:
+        return "".join(texts_of(msgspec.json.decode(body)[field], written))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise BadReplyError from None
+
+
+def texts_of(value: object, written: Sequence[str]) -> Iterator[str]:
+    """Every string in a parsed value that stands in a field with one of the `written` names."""
     ahead = [value]
     while ahead:
         match ahead.pop():
             case list(items):
                 ahead.extend(reversed(items))
             case dict(fields):
-                yield from (fields[name] for name in _WRITTEN if isinstance(fields.get(name), str))
+                yield from (fields[name] for name in written if isinstance(fields.get(name), str))
                 ahead.extend(inner for inner in fields.values() if not isinstance(inner, str))

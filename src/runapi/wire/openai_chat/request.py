@@ -4,7 +4,6 @@ Two passes over the body: one gives the fields as they go upstream, the other ch
 A body that the second refuses takes a longer way, field by field, which finds the words for what is wrong.
 """
 
-import re
 from collections.abc import Callable
 from struct import Struct
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args
@@ -13,6 +12,7 @@ import msgspec
 from msgspec import Meta, Raw
 
 from runapi.core import problems
+from runapi.wire.refusals import problem_of
 
 Fields = dict[str, Raw]
 T = TypeVar("T")
@@ -88,7 +88,7 @@ _RANGES: dict[str, tuple[Callable[[Raw], float], float, float]] = {
 
 
 _Role = Literal["developer", "system", "user", "assistant", "tool", "function"]
-_ROLES_SAID = f"Supported values are: {', '.join(map(repr, get_args(_Role)))}."
+_ROLES = get_args(_Role)
 _SOUND = Raw(b'[{"type":"audio"}]')  # an assistant's message that refers to sound
 _QUOTE = ord('"')
 _LIST = ord("[")
@@ -310,38 +310,6 @@ def decode_part(name: str, raw: Raw, decode: Callable[[Raw], T]) -> T:
     try:
         return decode(raw)
     except msgspec.ValidationError as error:
-        raise _problem_of(name, str(error)) from None
+        raise problem_of(str(error), name, _ROLES) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise problems.bad_json() from None
-
-
-_MOST_SHOWN = 40
-_WORDS = {
-    "array": "an array",
-    "bool": "a boolean",
-    "float": "a decimal",
-    "int": "an integer",
-    "object": "an object",
-    "str": "a string",
-}
-_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
-_UNKNOWN_WORD = re.compile(r"^Invalid enum value '(?P<word>.*)'$", re.DOTALL)
-_TYPE_FAULT = re.compile(r"^Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`$")
-_MISSING = re.compile(r"^Object missing required field `(?P<field>[^`]+)`$")
-
-
-def _problem_of(name: str, fault: str) -> problems.Problem:
-    match = _PLACE.match(fault)
-    what, place = (match["what"], match["place"] or "") if match else (fault, "")
-    param = name + place
-    if missing := _MISSING.match(what):
-        return problems.missing_parameter(f"{param}.{missing['field']}")
-    if wrong := _TYPE_FAULT.match(what):
-        return problems.invalid_type(param, _in_words(wrong["expected"]), _in_words(wrong["got"]))
-    if unknown := _UNKNOWN_WORD.match(what):
-        return problems.invalid_value(param, f"'{unknown['word'][:_MOST_SHOWN]}'. {_ROLES_SAID}")
-    return problems.invalid_value(param, f"{what.replace('`', '')[:_MOST_SHOWN]}.")
-
-
-def _in_words(types: str) -> str:
-    return " or ".join(_WORDS.get(name, name) for name in types.split(" | "))

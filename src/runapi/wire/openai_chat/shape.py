@@ -146,4 +146,9 @@ def _measure_image(image: Raw) -> tuple[int, int]:
         return 0, MOST_ORIGINAL
     if isinstance(read, str):
         return len(image), MOST_ORIGINAL
-    return len(read.url), MOST_IMAGE if read.detail in _SMALLER_DETAILS else MOST_ORIGINAL
+    return len(read.url), most_image_tokens(read.detail)
+
+
+def most_image_tokens(detail: str | None) -> int:
+    """The most tokens that an image can count at this `detail`; one that nobody knows means the original's size."""
+    return MOST_IMAGE if detail in _SMALLER_DETAILS else MOST_ORIGINAL

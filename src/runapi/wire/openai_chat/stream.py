@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from runapi.core.problems import Problem
 from runapi.core.usage import Usage
+from runapi.wire.delivery import Delivery
 from runapi.wire.meter import read_chat_usage, write_chat_usage
 from runapi.wire.openai_chat.chunk import (
     Choice,
@@ -35,9 +36,6 @@ from runapi.wire.splice import (
 from runapi.wire.sse import EventSplitter, EventTooLongError
 
 DONE = b"data: [DONE]\n\n"
-MOST_TEXT_KEPT = (
-    64 * 1024
-)  # characters of the answer kept for counting it here, should the upstream not count
 _FREE_TEMPLATES = 8
 _TEMPLATE_COST = 4  # chunks that templates must have served for another one to pay
 
@@ -53,7 +51,7 @@ class StreamFault(StrEnum):
 _EMPTY_CHOICE: dict[str, object] = {"index": 0, "delta": {}, "finish_reason": None}
 
 
-class ChatStream:
+class ChatStream(Delivery):
     """The stream of one client, across one or more upstream attempts.
 
     Feed it what an upstream sends; send the client what it returns. When `ended`, settle, and then send `tail(...)`.
@@ -74,11 +72,8 @@ class ChatStream:
         "_splitter",
         "_template",
         "_template_credit",
-        "_text_length",
-        "_texts",
         "_usage_chunk",
         "_wants_usage",
-        "delivers",
         "ended",
         "fault",
         "model",
@@ -87,13 +82,11 @@ class ChatStream:
     )
 
     def __init__(self, *, model: str, wants_usage: bool) -> None:
+        super().__init__()
         self.model = model
         self._wants_usage = wants_usage
         self._head: ChunkHead | None = None  # what every chunk to this client begins with, once one was sent
         self._role_sent = False
-        self.delivers = False  # some text, refusal or call went to the client: no other attempt can be made
-        self._texts: list[str] = []
-        self._text_length = 0
         self.restart()
 
     def restart(self) -> None:
@@ -191,20 +184,14 @@ class ChatStream:
             last = b"%b\n\ndata: %b" % (last, self._chunk([], Raw(usage)))
         return b"data: %b\n\n%b" % (last, DONE)
 
+    def error(self, problem: Problem, _id_if_first: str = "", _now_s: int = 0) -> bytes:
+        """The last event of a broken stream; the end marker never follows it."""
+        return error_event(problem)
+
     @property
     def raw_usage(self) -> bytes | None:
         """The upstream's report as it wrote it; None where there is none that can be believed."""
         return self._raw_usage
-
-    @property
-    def text(self) -> str:
-        """The delivered text, its first MOST_TEXT_KEPT characters or a little more."""
-        return "".join(self._texts)
-
-    @property
-    def text_length(self) -> int:
-        """Characters of the delivered text, all of it."""
-        return self._text_length
 
     def _take(self, events: list[bytes]) -> bytes:
         before = self._role_sent, self._head, self._keeps_head
@@ -282,12 +269,6 @@ class ChatStream:
             self._template = None  # what follows lets this one go
             return held
         return event if held is None else b"%b\n\ndata: %b" % (held, event)
-
-    def _add_text(self, text: str) -> None:
-        self.delivers = True
-        if self._text_length < MOST_TEXT_KEPT:
-            self._texts.append(text)
-        self._text_length += len(text)
 
     def _rename(self, event: bytes) -> bytes:
         """Put our names in the place of the upstream's; every other byte stays."""

@@ -16,7 +16,7 @@ from runapi.wire.neutral import (
     Text,
     Turn,
 )
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unsupported
 
 Message = dict[str, object]
 _KNOWN_DETAILS = ("auto", "low", "high")

@@ -5,7 +5,7 @@ from msgspec import Raw
 
 from runapi.wire.neutral import CallKind, ChoiceMode, Format, FormatKind, Tool, ToolChoice
 from runapi.wire.openai_chat.read_tools import TEXT_FORMAT, FlatGrammar
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unsupported
 
 Written = dict[str, object]
 _decode_grammar = msgspec.json.Decoder(FlatGrammar).decode

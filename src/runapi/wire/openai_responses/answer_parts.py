@@ -5,9 +5,9 @@ from collections.abc import Container
 import msgspec
 from msgspec import Raw
 
+from runapi.wire.half_characters import decode_mending
 from runapi.wire.neutral import Failure, Reasoning
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_responses.half_characters import without_half_characters
 
 
 class StreamEvent(msgspec.Struct, gc=False):
@@ -68,7 +68,7 @@ class ResponseError(msgspec.Struct):
     def failure(self) -> Failure:
         """The same in the neutral form."""
         code = None if self.code is None else str(self.code)
-        return Failure(code, self.message or "The upstream failed and did not say why.")
+        return Failure(code, self.message) if self.message else Failure(code)
 
 
 class _Incomplete(msgspec.Struct):
@@ -122,6 +122,7 @@ ITEM_TYPES = frozenset(("message", "function_call", "custom_tool_call", "reasoni
 _decode_event = msgspec.json.Decoder(StreamEvent).decode
 _decode_type = msgspec.json.Decoder(_Type).decode
 _decode_item = msgspec.json.Decoder(Item).decode
+_decode_response = msgspec.json.Decoder(UpstreamResponse).decode
 _decode_citation = msgspec.json.Decoder(_Citation).decode
 _decode_logprobs = msgspec.json.Decoder(list[_Logprob]).decode
 
@@ -133,14 +134,12 @@ def read_event(data: bytes, known: Container[str]) -> StreamEvent:
         ValueError: it is no JSON object, or a known event with a field of another type.
     """
     try:
-        return _decode_event(data)
+        return decode_mending(_decode_event, data)
     except msgspec.ValidationError:
         kind = _decode_type(data).type
         if kind in known:
             raise
         return StreamEvent(kind)
-    except msgspec.DecodeError:
-        return _decode_event(without_half_characters(data))
 
 
 def read_item(raw: Raw) -> Item:
@@ -149,13 +148,12 @@ def read_item(raw: Raw) -> Item:
     Raises:
         ValueError: it is none.
     """
-    try:
-        kind = _decode_type(raw).type
-        return _decode_item(raw) if kind in ITEM_TYPES else Item(kind)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return _decode_item(without_half_characters(bytes(raw)))
+    return decode_mending(_decode_known_item, bytes(raw))
+
+
+def _decode_known_item(raw: bytes) -> Item:
+    kind = _decode_type(raw).type
+    return _decode_item(raw) if kind in ITEM_TYPES else Item(kind)
 
 
 def read_response(raw: bytes | Raw) -> UpstreamResponse:
@@ -164,12 +162,7 @@ def read_response(raw: bytes | Raw) -> UpstreamResponse:
     Raises:
         ValueError: it is none.
     """
-    try:
-        return msgspec.json.decode(raw, type=UpstreamResponse)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return msgspec.json.decode(without_half_characters(bytes(raw)), type=UpstreamResponse)
+    return decode_mending(_decode_response, bytes(raw))
 
 
 def read_error(raw: Raw) -> ResponseError:

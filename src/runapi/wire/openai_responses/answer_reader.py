@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from runapi.wire.neutral import Event, Failure
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.openai_chat.reply import BadReplyError, FailedAnswerError
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.openai_responses.answer_folder import AnswerFolder
@@ -21,88 +21,40 @@ from runapi.wire.openai_responses.answer_parts import (
     read_event,
     read_response,
 )
-from runapi.wire.openai_responses.event_blocks import BlockSplitter, data_of
-from runapi.wire.sse import EventTooLongError
-
-_DONE = b"[DONE]"
+from runapi.wire.openai_responses.event_blocks import DataSplitter
+from runapi.wire.stream_reader import StreamReader
 
 
-class FailedReplyError(BadReplyError):
-    """A whole answer that says that it failed; `failure` is what it says."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-class ResponsesReader:
-    """Reads one upstream's stream.
-
-    `ended` says that it has finished, `fault` that it broke, and then a `Failure` among the events what it said itself,
-    if it did; neither takes more.
-    """
+class ResponsesReader(StreamReader[AnswerFolder]):
+    """Reads one upstream's stream; an event that ends the answer must come."""
 
     def __init__(self) -> None:
-        self._splitter = BlockSplitter()
-        self._folder = AnswerFolder()
-        self.ended = False
-        self.fault: StreamFault | None = None
-
-    def feed(self, data: bytes) -> list[Event]:
-        """Take in what the upstream sent and return what it says."""
-        try:
-            blocks = self._splitter.feed(data)
-        except EventTooLongError:
-            self.fault = StreamFault.UNREADABLE
-            return []
-        return self._take(blocks)
-
-    def feed_end(self) -> list[Event]:
-        """Take in the end of the upstream's body; an event that ends the answer must have come."""
-        events = self._take(self._splitter.end())
-        if self.fault is StreamFault.UNREADABLE:
-            self.fault = StreamFault.TRUNCATED  # half an event is the mark of a cut
-        elif not self.ended and self.fault is None:
-            self.fault = StreamFault.TRUNCATED
-        return events
-
-    def _take(self, blocks: list[bytes]) -> list[Event]:
-        folder = self._folder
-        for block in blocks:
-            if self.ended or self.fault is not None:
-                break
-            data = data_of(block)
-            if data == _DONE:
-                self.fault = StreamFault.TRUNCATED
-            elif data:
-                self._take_event(data)
-        events, folder.out = folder.out, []
-        return events
+        super().__init__(DataSplitter(), AnswerFolder())
 
     def _take_event(self, data: bytes) -> None:
-        try:
-            event = read_event(data, self._KNOWN)
-            fold = self._FOLDS.get(event.type)
-            if fold is not None:
-                self._folder.begin(None)
-                fold(self._folder, event)
-            elif event.type in self._LIFECYCLE:
-                self._LIFECYCLE[event.type](self, event)
-            elif event.error != NULL:  # an error in the form of another dialect
-                self._fail(read_response(data).failure())
-        except (ValueError, RecursionError):
-            self.fault = StreamFault.UNREADABLE
+        event = read_event(data, self._KNOWN)
+        fold = self._FOLDS.get(event.type)
+        if fold is not None:
+            self._folder.begin(None)
+            fold(self._folder, event)
+        elif event.type in self._LIFECYCLE:
+            self._LIFECYCLE[event.type](self, event)
+        elif event.error != NULL:  # an error in the form of another dialect
+            self._fail(read_response(data).failure())
+
+    def _end(self) -> None:
+        self.fault = StreamFault.TRUNCATED
 
     def _begin(self, event: StreamEvent) -> None:
         self._folder.begin(read_response(event.response))
 
     def _complete(self, event: StreamEvent) -> None:
-        self._end(event, is_whole=True)
+        self._finish(event, is_whole=True)
 
     def _stop_short(self, event: StreamEvent) -> None:
-        self._end(event, is_whole=False)
+        self._finish(event, is_whole=False)
 
-    def _end(self, event: StreamEvent, *, is_whole: bool) -> None:
+    def _finish(self, event: StreamEvent, *, is_whole: bool) -> None:
         response = read_response(event.response)
         self._folder.begin(response)
         self._folder.end(response, is_whole=is_whole)
@@ -152,7 +104,7 @@ def read_answer(body: bytes) -> list[Event]:
     """Read a whole answer, as the events that a stream of it would give.
 
     Raises:
-        BadReplyError: it is no finished response; FailedReplyError where it says itself that it failed.
+        BadReplyError: it is no finished response; FailedAnswerError where it says itself that it failed.
     """
     try:
         body.decode()  # the skipped parts must be UTF-8 as well
@@ -170,6 +122,6 @@ def read_answer(body: bytes) -> list[Event]:
 
 def _check(response: UpstreamResponse) -> None:
     if response.error is not None or response.status in ("failed", "cancelled"):
-        raise FailedReplyError(response.failure())
+        raise FailedAnswerError(response.failure())
     if response.output is None or response.status not in (None, "completed", "incomplete"):
         raise BadReplyError

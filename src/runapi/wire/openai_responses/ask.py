@@ -6,6 +6,7 @@ from typing import TypeVar, assert_never
 import msgspec
 from msgspec import Raw
 
+from runapi.wire.decode import decode_part
 from runapi.wire.neutral import (
     Asked,
     CallKind,
@@ -20,12 +21,11 @@ from runapi.wire.neutral import (
     Turn,
 )
 from runapi.wire.openai_chat.request import NULL, is_null, read_text
-from runapi.wire.openai_responses.decode import decode_part
 from runapi.wire.openai_responses.read_input import read_input
 from runapi.wire.openai_responses.read_tools import read_choice, read_format, read_tools
-from runapi.wire.openai_responses.refusals import unsupported
 from runapi.wire.openai_responses.request import LEAST_CAP, ResponsesRequest
 from runapi.wire.openai_responses.write_input import write_input
+from runapi.wire.refusals import unsupported
 
 T = TypeVar("T")
 

@@ -69,6 +69,27 @@ class BlockSplitter:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
+class DataSplitter:
+    """The same, for whoever reads the data of events alone."""
+
+    __slots__ = ("_blocks",)
+
+    def __init__(self) -> None:
+        self._blocks = BlockSplitter()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Add what arrived and return the data of the events it completes, in order.
+
+        Raises:
+            EventTooLongError: what is left unfinished is longer than MOST_EVENT_BYTES.
+        """
+        return list(map(data_of, self._blocks.feed(data)))
+
+    def end(self) -> list[bytes]:
+        """Return the data of the last event of a body that ended with one newline, or none, after it."""
+        return list(map(data_of, self._blocks.end()))
+
+
 def data_of(block: bytes) -> bytes:
     """Give the data of an event; nothing for a comment. Of several lines of data, JSON is made that stands in one."""
     at = _data_at(block)

@@ -1,36 +1,62 @@
 """Items of a conversation that is kept here: what was asked and answered, put in front of what is asked next.
 
-An upstream that keeps nothing cannot know a `previous_response_id`; it gets all items instead.
+An upstream that keeps nothing cannot know a `previous_response_id`, nor an item by its id; it gets all items instead.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from msgspec import Raw
 
-from runapi.wire.openai_chat.request import NULL, Fields, is_null
+from runapi.core.stored_response_problems import unknown_item
+from runapi.wire.openai_chat.request import NULL, is_null
 from runapi.wire.openai_responses.request import ResponsesRequest, read_responses_request
 
-_COMPLETED = Raw(b'"completed"')
-_EMPTY = Raw(b"[]")
-_PREFIXES = {
-    "message": "msg",
-    "reasoning": "rs",
-    "function_call": "fc",
-    "function_call_output": "fco",
-    "custom_tool_call": "ctc",
-    "custom_tool_call_output": "ctco",
-}
+_EMPTY = (b"null", b"[]")
+_TRUE, _FALSE = b"true", b"false"
+_SAID_AGAIN = (
+    *("previous_response_id", "max_output_tokens"),
+    *("prompt_cache_key", "safety_identifier", "user"),  # customers share an upstream's account
+)
+_LONGEST_SHOWN = 100
+_REFERRING = frozenset(("item_reference", "reasoning"))
 
 
 class _Item(msgspec.Struct):
     type: str | None = None
+    id: str | None = None
     role: str | None = None
-    encrypted_content: str | None = None
+    encrypted_content: Raw = NULL
+    content: Raw = NULL
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it only names an item; its type may be left out."""
+        return self.type == "item_reference" or (self.type is None and self.role is None)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether it is reasoning of which only an upstream that has kept it can know more."""
+        return self.type == "reasoning" and is_null(self.encrypted_content) and bytes(self.content) in _EMPTY
 
 
 class _Response(msgspec.Struct):
     output: list[Raw] = []
+
+
+_decode_known = msgspec.json.Decoder(_Item).decode
+_decode_items = msgspec.json.Decoder(list[Raw]).decode
+
+
+def _decode_item(raw: Raw) -> _Item:
+    """Read what is known of an item; one whose fields have other types is none of those that are looked at here."""
+    try:
+        return _decode_known(raw)
+    except msgspec.ValidationError:
+        return _Item(type="")
+
+
+# ---- what is kept ----------------------------------------------------------------------------------------
 
 
 def input_items(request: ResponsesRequest) -> tuple[Raw, ...]:
@@ -40,75 +66,87 @@ def input_items(request: ResponsesRequest) -> tuple[Raw, ...]:
         return ()
     if bytes(raw).startswith(b'"'):
         return (Raw(b'{"type":"message","role":"user","content":%b}' % bytes(raw)),)
-    return tuple(msgspec.json.decode(raw, type=list[Raw]))
+    return tuple(_decode_items(raw))
 
 
 def output_items(response: bytes) -> tuple[Raw, ...]:
     """Give the items of an answer that can be sent again.
 
-    Reasoning that is not encrypted is left out: its upstream has not kept it, and would refuse its id. So is what led
+    Reasoning that nobody can read is left out: its upstream has not kept it, and would refuse its id. So is what led
     to nothing, as an answer that was cut off may end with it.
     """
     kept: list[Raw] = []
     for raw in reversed(msgspec.json.decode(response, type=_Response).output):
-        item = msgspec.json.decode(raw, type=_Item)
-        if item.type != "reasoning" or (kept and item.encrypted_content is not None):
+        item = _decode_item(raw)
+        if item.type != "reasoning" or (kept and not item.is_unreadable):
             kept.append(raw)
     return tuple(reversed(kept))
 
 
-def with_history(request: ResponsesRequest, items: Sequence[Raw]) -> ResponsesRequest:
-    """Put earlier items in front of a request's own, in the place of `previous_response_id`.
+def items_by_id(response: bytes, item_ids: Collection[str]) -> dict[str, Raw]:
+    """Give those items of an answer that have these ids."""
+    output = msgspec.json.decode(response, type=_Response).output
+    named = [(_decode_item(raw).id, raw) for raw in output]
+    return {item_id: raw for item_id, raw in named if item_id is not None and item_id in item_ids}
 
-    Instructions are those of the request alone: OpenAI does not carry on the earlier ones either.
+
+# ---- what is asked next ----------------------------------------------------------------------------------
+
+
+def named_items(request: ResponsesRequest) -> frozenset[str]:
+    """Give the ids of the items that a request names and does not hold: references, and reasoning without its text."""
+    if _REFERRING.isdisjoint(request.item_types):
+        return frozenset()
+    items = map(_decode_item, input_items(request))
+    return frozenset(
+        item.id for item in items if item.id is not None and (item.is_reference or item.is_unreadable)
+    )
+
+
+def with_history(
+    request: ResponsesRequest, items: Sequence[Raw] = (), named: Mapping[str, Raw] | None = None
+) -> ResponsesRequest:
+    """Put earlier items in front of a request's own, in the place of `previous_response_id`, and named ones in theirs.
+
+    Every other byte of an item stays as it is. Instructions are those of the request alone: OpenAI does not carry on
+    the earlier ones either. Reasoning that nobody can read is left out, as `output_items` does.
+
+    Args:
+        request: as the client sent it.
+        items: what was asked and answered before.
+        named: the items that it names, as far as they are kept, by id.
+
+    Raises:
+        Problem: 404, it refers to an item that is not kept.
     """
+    own = [item for raw in input_items(request) for item in _resolve(raw, named or {})]
     fields = dict(request.fields)
     fields.pop("previous_response_id", None)
-    fields["input"] = Raw(msgspec.json.encode([*items, *input_items(request)]))
+    fields["input"] = Raw(msgspec.json.encode([*items, *own]))
     return read_responses_request(msgspec.json.encode(fields))
 
 
-def as_resources(items: Iterable[Raw], base: str) -> list[Raw]:
-    """Write input items as they are listed: each with an id and a status, contents as lists of parts.
+def _resolve(raw: Raw, named: Mapping[str, Raw]) -> tuple[Raw, ...]:
+    """Give the item that is meant, or none."""
+    item = _decode_item(raw)
+    if not item.is_reference and not item.is_unreadable:
+        return (raw,)
+    found = named.get(item.id or "")
+    if found is None:
+        if item.is_reference:
+            raise unknown_item((item.id or "")[:_LONGEST_SHOWN])
+        return ()
+    return () if _decode_item(found).is_unreadable else (found,)
+
+
+# ---- what the answer says again --------------------------------------------------------------------------
+
+
+def echoes_of(request: ResponsesRequest) -> dict[str, bytes]:
+    """Give the members of a response object in which the client reads what it asked, though other words went upstream.
 
     Args:
-        items: as they were sent.
-        base: the answer's id without its prefix; the ids of items that have none are made of it.
+        request: as the client sent it.
     """
-    return [_as_resource(item, f"{base}{index:02x}") for index, item in enumerate(items)]
-
-
-def _as_resource(raw: Raw, own_id: str) -> Raw:
-    head = msgspec.json.decode(raw, type=_Item)
-    kind = head.type or ("message" if head.role is not None else "item_reference")
-    fields = msgspec.json.decode(raw, type=Fields)
-    if kind in _PREFIXES:
-        fields["type"] = Raw(msgspec.json.encode(kind))
-        if is_null(fields.get("id", NULL)):
-            fields["id"] = Raw(msgspec.json.encode(f"{_PREFIXES[kind]}_{own_id}"))
-    if kind == "message":
-        fields["status"] = _COMPLETED
-        fields["content"] = _as_parts(fields["content"], is_answer=head.role == "assistant")
-    elif kind in _PREFIXES and kind != "reasoning":
-        fields["status"] = _COMPLETED
-    return Raw(msgspec.json.encode(fields))
-
-
-def _as_parts(content: Raw, *, is_answer: bool) -> Raw:
-    """Write a content as a list of parts, those of an answer with all their keys."""
-    if bytes(content).startswith(b'"'):
-        kind = "output_text" if is_answer else "input_text"
-        parts: list[Fields] = [{"type": Raw(msgspec.json.encode(kind)), "text": content}]
-    else:
-        parts = msgspec.json.decode(content, type=list[Fields])
-    return Raw(msgspec.json.encode([_filled(part) for part in parts]))
-
-
-def _filled(part: Fields) -> Fields:
-    match bytes(part.get("type", NULL)):
-        case b'"output_text"':
-            return {"annotations": _EMPTY, "logprobs": _EMPTY} | part
-        case b'"input_image"':
-            return {"detail": Raw(b'"auto"')} | part
-        case _:
-            return part
+    said = {name: bytes(request.fields.get(name, NULL)) for name in _SAID_AGAIN}
+    return {"store": _TRUE if request.store else _FALSE, **said}

@@ -9,18 +9,11 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.core.catalog import Model
-from runapi.wire.normalise import UpstreamRequest
+from runapi.wire.normalise import UpstreamRequest, clamp_effort, drop_refused
 from runapi.wire.openai_chat.request import NULL, Fields, is_null
 from runapi.wire.openai_responses.ask import ENCRYPTED_REASONING, LOGPROBS
 from runapi.wire.openai_responses.request import LEAST_CAP, ResponsesRequest
 
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")  # weakest first
-_WITHOUT_EFFECT = {
-    # field: the values that ask for nothing; leaving them out changes nothing, so nobody is told
-    "temperature": (b"1", b"1.0"),
-    "top_logprobs": (b"0",),
-    "top_p": (b"1", b"1.0"),
-}
 _FALSE = Raw(b"false")
 
 
@@ -69,9 +62,8 @@ def normalise_responses(
     dropped: list[str] = []
     effort = _set_effort(fields, request.effort, model, dropped)
     _limit_cap(fields, request, model)
-    reasoning = effort is not None and effort != "none"
-    refused = model.refused + (model.refused_when_reasoning if reasoning else ())
-    _drop_refused(fields, refused, dropped)
+    refused = model.refuses(effort)
+    drop_refused(fields, refused, dropped)
     _drop_tools(fields, refused_tools, dropped)
     if "logprobs" in refused and LOGPROBS in request.include:
         _exclude(fields, LOGPROBS)
@@ -88,43 +80,21 @@ def normalise_responses(
 
 
 def _set_effort(fields: Fields, asked: str | None, model: Model, dropped: list[str]) -> str | None:
-    """Clamp the asked effort to what the model has, and return the one that will be in effect."""
-    if asked is None:
-        return model.default_effort
-    if asked not in _EFFORTS:
-        known = ", ".join(f"'{effort}'" for effort in model.efforts or _EFFORTS)
-        raise problems.invalid_value("reasoning.effort", f"'{asked[:40]}'. Supported values are: {known}.")
-    if not model.efforts:
-        del fields["reasoning"]
-        if asked != "none":
-            dropped.append("reasoning.effort")
-        return None
-    effort = _nearest(asked, model.efforts)
-    if effort != asked:
-        reasoning = msgspec.json.decode(fields["reasoning"], type=Fields)
-        reasoning["effort"] = Raw(msgspec.json.encode(effort))
-        fields["reasoning"] = Raw(msgspec.json.encode(reasoning))
+    effort = clamp_effort(asked, model, "reasoning.effort", dropped)
+    if asked is not None and effort != asked:
+        if effort is None:
+            del fields["reasoning"]
+        else:
+            reasoning = msgspec.json.decode(fields["reasoning"], type=Fields)
+            reasoning["effort"] = Raw(msgspec.json.encode(effort))
+            fields["reasoning"] = Raw(msgspec.json.encode(reasoning))
     return effort
-
-
-def _nearest(asked: str, efforts: tuple[str, ...]) -> str:
-    """The model's effort that is next above what was asked, else its strongest: never less than was paid for."""
-    rank = _EFFORTS.index(asked)
-    above = [effort for effort in efforts if _EFFORTS.index(effort) >= rank]
-    return min(above, key=_EFFORTS.index) if above else max(efforts, key=_EFFORTS.index)
 
 
 def _limit_cap(fields: Fields, request: ResponsesRequest, model: Model) -> None:
     cap = request.max_output_tokens
     if cap is not None and cap > model.max_output_tokens:
         fields["max_output_tokens"] = Raw(b"%d" % model.max_output_tokens)
-
-
-def _drop_refused(fields: Fields, refused: tuple[str, ...], dropped: list[str]) -> None:
-    for name in refused:
-        raw = fields.pop(name, None)
-        if raw is not None and not is_null(raw) and bytes(raw) not in _WITHOUT_EFFECT.get(name, ()):
-            dropped.append(name)
 
 
 def _drop_tools(fields: Fields, refused: frozenset[str], dropped: list[str]) -> None:

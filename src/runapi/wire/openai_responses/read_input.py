@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from runapi.core import problems
+from runapi.wire.decode import decode_part
 from runapi.wire.neutral import (
     Call,
     CallKind,
@@ -21,8 +22,7 @@ from runapi.wire.neutral import (
     Turn,
 )
 from runapi.wire.openai_chat.request import is_null
-from runapi.wire.openai_responses.decode import decode_part
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unsupported
 
 _QUOTE = b'"'
 _ONLY_PASSED_ON = (

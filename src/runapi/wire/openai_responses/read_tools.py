@@ -4,10 +4,10 @@ import msgspec
 from msgspec import Raw
 
 from runapi.core import problems
+from runapi.wire.decode import decode_part
 from runapi.wire.neutral import CallKind, ChoiceMode, Format, FormatKind, Tool, ToolChoice
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_responses.decode import decode_part
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unknown_word, unsupported
 
 _MODES = (ChoiceMode.AUTO, ChoiceMode.NONE, ChoiceMode.REQUIRED)
 _ALLOWED_MODES = {"auto": ChoiceMode.ALLOWED_AUTO, "required": ChoiceMode.ALLOWED_REQUIRED}
@@ -78,7 +78,7 @@ def read_choice(raw: Raw) -> ToolChoice:
     if bytes(raw).startswith(b'"'):
         word = decode_part(raw, str, "tool_choice")
         if word not in _MODES:
-            raise _unknown_word("tool_choice", word, tuple(map(str, _MODES)))
+            raise unknown_word("tool_choice", word, tuple(map(str, _MODES)))
         return ToolChoice(ChoiceMode(word))
     choice = decode_part(raw, _Choice, "tool_choice")
     if choice.type in _KINDS:
@@ -88,7 +88,7 @@ def read_choice(raw: Raw) -> ToolChoice:
     if choice.type != "allowed_tools":
         raise _hosted("tool_choice", choice.type)
     if choice.mode not in _ALLOWED_MODES:
-        raise _unknown_word("tool_choice.mode", choice.mode, tuple(_ALLOWED_MODES))
+        raise unknown_word("tool_choice.mode", choice.mode, tuple(_ALLOWED_MODES))
     for index, tool in enumerate(choice.tools):
         if tool.type not in _KINDS:
             raise _hosted(f"tool_choice.tools[{index}]", tool.type)
@@ -107,7 +107,7 @@ def read_format(raw: Raw) -> Format:
     """
     form = decode_part(raw, _Format, "text.format")
     if form.type not in _FORMATS:
-        raise _unknown_word("text.format.type", form.type, tuple(map(str, _FORMATS)))
+        raise unknown_word("text.format.type", form.type, tuple(map(str, _FORMATS)))
     schema = _unless_null(form.schema)
     if form.type == FormatKind.JSON_SCHEMA:
         if form.name is None:
@@ -125,10 +125,4 @@ def _hosted(param: str, kind: str) -> problems.Problem:
     return unsupported(
         param,
         f"Tools of type '{kind[:40]}' run at an upstream that speaks Responses, and this model has none.",
-    )
-
-
-def _unknown_word(param: str, word: str, words: tuple[str, ...]) -> problems.Problem:
-    return problems.invalid_value(
-        param, f"'{word[:40]}'. Supported values are: {', '.join(map(repr, words))}."
     )

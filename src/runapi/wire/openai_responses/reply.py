@@ -1,17 +1,17 @@
 """A whole Responses answer on its way through: what it delivers and consumed, and its bytes for the client."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
 from msgspec import Raw
 
 from runapi.core.usage import Usage
-from runapi.wire.openai_chat.reply import BadReplyError
+from runapi.wire.members import replace_members
+from runapi.wire.openai_chat.reply import BadReplyError, decode_reply, text_below
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.openai_responses.answer_parts import ResponseError
-from runapi.wire.openai_responses.members import replace_members
 from runapi.wire.openai_responses.usage import read_responses_usage, write_responses_usage
 from runapi.wire.splice import with_cost
 
@@ -19,7 +19,7 @@ NO_ECHOES: Mapping[str, bytes] = MappingProxyType({})
 _WHOLE = (None, "completed", "incomplete")
 _SILENT_ITEMS = frozenset(("message", "reasoning"))  # these deliver what they hold, all others by being there
 _CLIENTS_OWN_CALLS = frozenset(("function_call", "custom_tool_call"))
-_WRITTEN = ("text", "refusal", "name", "arguments", "input", "code")
+WRITTEN = ("text", "refusal", "name", "arguments", "input", "code")
 
 
 class Part(msgspec.Struct):
@@ -58,17 +58,15 @@ class ResponsesReply(msgspec.Struct, frozen=True):
     service_tier: str | None
     delivers: bool  # it has text, a refusal, a call or something else that an upstream's tool made
     hosted_calls: Mapping[str, int]  # how often each tool ran at the upstream, by the type of its item
+    echoes: Mapping[str, bytes] = NO_ECHOES  # fields, as JSON, in which the answer says again what was asked
 
-    def render(
-        self, model: str, cost_usd: str, usage: Usage, echoes: Mapping[str, bytes] = NO_ECHOES
-    ) -> bytes:
+    def render(self, model: str, cost_usd: str, usage: Usage) -> bytes:
         """Write the answer for the client: its own name for the model, the cost in `usage`, all else untouched.
 
-        `usage` stands in where the upstream sent none that can be believed. `echoes` are fields, as JSON, in which the
-        answer says again what was asked, where something else went upstream.
+        `usage` stands in where the upstream sent none that can be believed.
         """
         believed = self.raw_usage if self.usage is not None else None
-        changes = {"usage": with_cost(believed or write_responses_usage(usage), cost_usd), **echoes}
+        changes = {"usage": with_cost(believed or write_responses_usage(usage), cost_usd), **self.echoes}
         if self.model is not None and self.model != model:
             changes["model"] = msgspec.json.encode(model)
         return replace_members(self.body, changes)
@@ -79,24 +77,20 @@ class ResponsesReply(msgspec.Struct, frozen=True):
         Raises:
             BadReplyError: it holds what JSON allows and nobody can read, such as a number of 5,000 digits.
         """
-        try:
-            return "".join(texts_of(msgspec.json.decode(self.body)["output"]))
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            raise BadReplyError from None
+        return text_below(self.body, "output", WRITTEN)
 
 
-def read_responses_reply(body: bytes) -> ResponsesReply:
+def read_responses_reply(body: bytes, echoes: Mapping[str, bytes] = NO_ECHOES) -> ResponsesReply:
     """Read an answer.
+
+    Args:
+        body: as the upstream sent it.
+        echoes: fields, as JSON, in which it says again what was asked, where something else went upstream.
 
     Raises:
         BadReplyError: not JSON, no list of items, not finished, or one that says that it failed.
     """
-    try:
-        reply = _decode(body)
-        if not body.isascii():
-            body.decode()  # the skipped parts must be UTF-8 as well
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadReplyError from None
+    reply = decode_reply(_decode, body)
     if reply.error is not None or reply.status not in _WHOLE:
         raise BadReplyError
     return ResponsesReply(
@@ -107,6 +101,7 @@ def read_responses_reply(body: bytes) -> ResponsesReply:
         service_tier=reply.service_tier,
         delivers=any(map(delivers, reply.output)),
         hosted_calls=Counter(item.type for item in reply.output if is_hosted_call(item.type)),
+        echoes=echoes,
     )
 
 
@@ -124,15 +119,3 @@ def delivers(item: Item) -> bool:
 def is_hosted_call(item_type: str) -> bool:
     """Whether items of this type are calls of a tool that ran at the upstream, which may charge for it."""
     return item_type.endswith("_call") and item_type not in _CLIENTS_OWN_CALLS
-
-
-def texts_of(value: object) -> Iterator[str]:
-    """Every string of parsed items that the model has written."""
-    ahead = [value]
-    while ahead:
-        match ahead.pop():
-            case list(items):
-                ahead.extend(reversed(items))
-            case dict(fields):
-                yield from (fields[name] for name in _WRITTEN if isinstance(fields.get(name), str))
-                ahead.extend(inner for inner in fields.values() if not isinstance(inner, str))

@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Meta, Raw
 
 from runapi.core import problems
+from runapi.wire.half_characters import without_half_characters
 from runapi.wire.openai_chat.request import NULL, Fields, is_null
-from runapi.wire.openai_responses.half_characters import without_half_characters
-from runapi.wire.openai_responses.refusals import problem_of, unsupported
+from runapi.wire.refusals import problem_of, unsupported
 
 LEAST_CAP = 16
 """OpenAI refuses a smaller `max_output_tokens` (api.md 2.3)."""

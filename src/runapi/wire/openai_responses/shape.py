@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from runapi.core.admission import RequestShape
 from runapi.wire.openai_chat.request import NULL, is_null
-from runapi.wire.openai_chat.shape import MOST_IMAGE, MOST_ORIGINAL
+from runapi.wire.openai_chat.shape import most_image_tokens
 from runapi.wire.openai_responses.request import LEAST_CAP, ResponsesRequest
 
 _OUTSIDE_THE_PROMPT = frozenset(
@@ -56,7 +56,6 @@ _BOUNDED_ITEMS = frozenset(
     )
 )
 _BOUNDED_PARTS = frozenset(("input_text", "output_text", "text", "refusal", "input_image", "reasoning_text"))
-_SMALLER_DETAILS = ("low", "high")
 
 
 class _Part(msgspec.Struct):
@@ -111,6 +110,6 @@ def _measure_parts(lists: tuple[Raw, ...]) -> tuple[int, int, bool]:
         for part in read:
             if part.type == "input_image":
                 image_bytes += len(part.image_url)
-                image_tokens += MOST_IMAGE if part.detail in _SMALLER_DETAILS else MOST_ORIGINAL
+                image_tokens += most_image_tokens(part.detail)
             is_open = is_open or part.type not in _BOUNDED_PARTS
     return image_bytes, image_tokens, is_open

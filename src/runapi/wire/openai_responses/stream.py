@@ -1,7 +1,8 @@
 """A Responses stream on its way through: upstream bytes in, client bytes out, and what they mean.
 
 Events go on as the upstream wrote them, unknown ones too. Only the response object that some of them hold is put right:
-the model's name, and in the last one the cost. That last event is held back until the cost is known.
+the model's name, and in the last one the cost, and the items where a server leaves them out. That last event is held
+back until the cost is known.
 
 Nothing leaves before the answer delivers something, or a heartbeat is due. So an upstream that fails at once, which it
 says in its second event, has not begun an answer, and another one can be tried.
@@ -16,15 +17,17 @@ from msgspec import Raw
 
 from runapi.core.problems import Problem
 from runapi.core.usage import Usage
+from runapi.wire.delivery import Delivery
+from runapi.wire.half_characters import decode_mending, without_half_characters
+from runapi.wire.members import replace_members
 from runapi.wire.neutral import Failure
+from runapi.wire.openai_chat.reply import texts_of
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_chat.stream import MOST_TEXT_KEPT, StreamFault
+from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.openai_responses.answer_parts import ResponseError, read_error, read_response
 from runapi.wire.openai_responses.event_blocks import BlockSplitter, data_of, is_canonical, write_event
 from runapi.wire.openai_responses.failed import error_of, write_error
-from runapi.wire.openai_responses.half_characters import without_half_characters
-from runapi.wire.openai_responses.members import replace_members
-from runapi.wire.openai_responses.reply import NO_ECHOES, Item, delivers, is_hosted_call, texts_of
+from runapi.wire.openai_responses.reply import NO_ECHOES, WRITTEN, Item, delivers, is_hosted_call
 from runapi.wire.openai_responses.request import ResponsesRequest
 from runapi.wire.openai_responses.response_object import ResponseObject, Status
 from runapi.wire.openai_responses.usage import read_responses_usage, write_responses_usage
@@ -44,6 +47,7 @@ _TEXT_DELTAS = frozenset(
         "response.reasoning_summary_text.delta",
     )
 )
+_NO_ITEMS = (b"null", b"[]")
 _NUMBER = b"sequence_number"
 _NUMBER_KEY = b'"sequence_number":'
 _NOT_WRITTEN = frozenset(("response.audio.delta",))  # deltas that are no text
@@ -53,6 +57,7 @@ class _Event(msgspec.Struct, gc=False):
     type: str = ""
     sequence_number: int | None = None
     delta: str | None = None
+    output_index: int | None = None
     item: Raw = NULL
     response: Raw = NULL
     error: Raw = NULL
@@ -71,6 +76,7 @@ class _ResponseHead(msgspec.Struct):
     id: Raw = NULL
     created_at: Raw = NULL
     model: Raw = NULL
+    output: Raw = NULL
 
 
 class _NamedItem(Item):
@@ -92,7 +98,7 @@ _decode_response_head = msgspec.json.Decoder(_ResponseHead).decode
 _decode_item = msgspec.json.Decoder(_NamedItem).decode
 
 
-class ResponsesStream:
+class ResponsesStream(Delivery):
     """The stream of one client, across one or more upstream attempts.
 
     Feed it what an upstream sends; send the client what it returns. When `ended`, settle, and then send `tail(...)`.
@@ -107,6 +113,7 @@ class ResponsesStream:
     def __init__(
         self, *, model: str, request: ResponsesRequest, echoes: Mapping[str, bytes] = NO_ECHOES
     ) -> None:
+        super().__init__()
         self.model = model
         self._model = msgspec.json.encode(model)
         self._request = request
@@ -114,9 +121,6 @@ class ResponsesStream:
         self._last = -1  # the number of the newest event that the client has
         self._response: bytes | None = None  # the response object with which the client's answer began
         self._head = _ResponseHead()  # ... and its id and time
-        self.delivers = False  # something to read went to the client: no other attempt can be made
-        self._texts: list[str] = []
-        self._text_length = 0
         self.restart()
 
     def restart(self) -> None:
@@ -129,6 +133,7 @@ class ResponsesStream:
         self.usage: Usage | None = None
         self.service_tier: str | None = None
         self.hosted_calls: Counter[str] = Counter()
+        self._items: dict[int, Raw] = {}  # that are finished, by their places in the answer
         self.ended = False
         self.fault: StreamFault | None = None
         self.failure: Failure | None = None  # what the upstream says of its fault
@@ -198,16 +203,6 @@ class ResponsesStream:
         """The upstream's report as it wrote it; None where there is none that can be believed."""
         return self._raw_usage
 
-    @property
-    def text(self) -> str:
-        """The delivered text, its first MOST_TEXT_KEPT characters or a little more."""
-        return "".join(self._texts)
-
-    @property
-    def text_length(self) -> int:
-        """Characters of the delivered text, all of it."""
-        return self._text_length
-
     # ---- from the upstream -------------------------------------------------------------------------------
 
     def _take(self, blocks: list[bytes]) -> bytes:
@@ -262,7 +257,7 @@ class ResponsesStream:
             for raw in response.output or ():
                 self._read_item(raw)
                 if delivers(_decode_item(raw)):
-                    self._add_text("".join(texts_of(msgspec.json.decode(raw))))
+                    self._add_text("".join(texts_of(msgspec.json.decode(raw), WRITTEN)))
         self._end, self.ended = held, True
 
     def _fail(self, event: _Event) -> None:
@@ -285,18 +280,14 @@ class ResponsesStream:
                 self._add_text(item.name or "")
         elif event.type == "response.output_item.done":
             self._read_item(event.item)
+            place = len(self._items) if event.output_index is None else event.output_index
+            self._items[place] = event.item
 
     def _read_item(self, raw: Raw) -> None:
         item = _decode_item(raw)
         self.delivers = self.delivers or delivers(item)
         if is_hosted_call(item.type):
             self.hosted_calls[item.type] += 1
-
-    def _add_text(self, text: str) -> None:
-        self.delivers = True
-        if self._text_length < MOST_TEXT_KEPT:
-            self._texts.append(text)
-        self._text_length += len(text)
 
     # ---- to the client -----------------------------------------------------------------------------------
 
@@ -342,6 +333,8 @@ class ResponsesStream:
             changes["usage"] = usage
         if head.model not in (NULL, Raw(self._model)):
             changes["model"] = self._model
+        if kind in _ENDS and self._items and bytes(head.output) in _NO_ITEMS:
+            changes["output"] = msgspec.json.encode([self._items[place] for place in sorted(self._items)])
         if self._response is not None and head.id != self._head.id:
             changes["id"], changes["created_at"] = bytes(self._head.id), bytes(self._head.created_at)
         ours = replace_members(response, changes)
@@ -384,9 +377,7 @@ def _read_event(data: bytes) -> _Event:
     if not data.isascii():
         data.decode()  # the parts that are skipped must be UTF-8 as well
     try:
-        return _decode_event(data)
+        return decode_mending(_decode_event, data)
     except msgspec.ValidationError:
         head = _decode_event_head(data)
         return _Event(head.type, head.sequence_number)
-    except msgspec.DecodeError:
-        return _decode_event(without_half_characters(data))

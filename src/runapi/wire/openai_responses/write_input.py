@@ -19,7 +19,7 @@ from runapi.wire.neutral import (
     Text,
     Turn,
 )
-from runapi.wire.openai_responses.refusals import unsupported
+from runapi.wire.refusals import unsupported
 
 Written = dict[str, object]
 

@@ -1,0 +1,49 @@
+"""Build the public site of an installation."""
+
+from runapi.flows.watch_models import ModelWatch
+from runapi.settings import KIB, MIB, Settings, split_words
+from runapi.upstream.pool import UpstreamPool
+from runapi.web.edge import MOST_HEADER_BYTES, MOST_URL_BYTES
+from runapi.web.services import Services
+from runapi.web.site.facts import Operator, PublicLimits
+from runapi.web.site.site import OWN_FOLDER, Site, SiteSettings
+
+
+def open_site(settings: Settings, services: Services, pool: UpstreamPool) -> Site | None:
+    """The site, or None where the operator does without one. Nothing is read before somebody visits it."""
+    if not settings.site:
+        return None
+    office, admission = services.office, services.admission
+    return Site(
+        SiteSettings(
+            operator=Operator(settings.brand, settings.contact_email),
+            limits=_public_limits(settings),
+            own_folder=settings.home.absolute() / OWN_FOLDER,
+            public_url=settings.public_url,
+            host=settings.host,
+            port=settings.port,
+            locales=split_words(settings.site_locales),
+            hidden=split_words(settings.site_hide),
+        ),
+        office.catalog,
+        lambda: admission.book,
+        ModelWatch(services.database, pool, tuple(office.catalog.models), office.now_us),
+    )
+
+
+def _public_limits(settings: Settings) -> PublicLimits:
+    return PublicLimits(
+        body_mib=settings.max_body_bytes / MIB,
+        header_kib=MOST_HEADER_BYTES / KIB,
+        url_kib=MOST_URL_BYTES / KIB,
+        header_timeout_s=settings.header_timeout_s,
+        body_timeout_s=settings.body_timeout_s,
+        first_byte_timeout_s=settings.first_byte_timeout_s,
+        idle_timeout_s=settings.idle_timeout_s,
+        total_timeout_s=settings.total_timeout_s,
+        stalled_reader_timeout_s=settings.stalled_reader_timeout_s,
+        heartbeat_first_s=settings.heartbeat_first_s,
+        heartbeat_every_s=settings.heartbeat_every_s,
+        stored_responses_days=settings.stored_responses_days,
+        test_balance_usd=settings.test_balance_usd,
+    )

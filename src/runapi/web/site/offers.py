@@ -1,0 +1,70 @@
+"""Configurations of clients in pages, and the offer that they are made of, as `runapi connect` reads it.
+
+Both are written by the functions that write the files: what a page shows is what the command writes.
+"""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from runapi.web.site.facts import TEXT_PROTOCOLS, Facts
+from runapi.wire.client_config.aider import aider_metadata
+from runapi.wire.client_config.claude_code import claude_code_text
+from runapi.wire.client_config.codex import codex_text
+from runapi.wire.client_config.offer import Offer, encode_offer, offer_model
+from runapi.wire.client_config.openclaw import openclaw_commands, openclaw_text
+from runapi.wire.client_config.opencode import opencode_text
+from runapi.wire.client_config.private_names import is_private_name
+from runapi.wire.client_config.wanted import Wanted
+
+Write = Callable[[Wanted], str]
+
+
+def make_offer(facts: Facts, base_url: str) -> Offer:
+    """The models that write text, at the prices in force."""
+    return Offer(
+        base_url=base_url,
+        models=tuple(
+            offer_model(model, facts.prices[model.id].ours)
+            for model in facts.models.values()
+            if any(path in TEXT_PROTOCOLS for path in model.endpoints)
+        ),
+    )
+
+
+def write_offer(facts: Facts, base_url: str) -> str:
+    """The offer as JSON."""
+    return encode_offer(make_offer(facts, base_url)).decode()
+
+
+class ClientConfigs:
+    """What pages may ask for, as text without a newline at its end: `{{ openclaw_config() }}`.
+
+    Without models it is for the best one and the one to fall back on; `openclaw_config("gpt-5.4")` begins with that,
+    and `openclaw_config("gpt-5.5", "gpt-5.2")` falls back on the second.
+    """
+
+    def __init__(self, facts: Facts, base_url: str) -> None:
+        self._offer = make_offer(facts, base_url)
+        self._is_private = is_private_name(urlsplit(base_url).hostname or "")
+
+    def context(self) -> dict[str, Callable[..., str]]:
+        """Everything by the name under which pages know it."""
+        return {
+            "openclaw_config": self._writer(openclaw_text),
+            "openclaw_commands": self._writer(openclaw_commands),
+            "codex_config": self._writer(codex_text),
+            "claude_code_config": self._writer(claude_code_text),
+            "opencode_config": self._writer(opencode_text),
+            "aider_metadata": self._writer(aider_metadata),
+            "small_model": self._offer.cheapest,
+        }
+
+    def _writer(self, write: Write) -> Callable[..., str]:
+        return lambda *model_ids: write(self._wanted(model_ids)).rstrip("\n")
+
+    def _wanted(self, model_ids: Sequence[str]) -> Wanted:
+        first = model_ids[0] if model_ids else self._offer.models[0].id
+        chosen = (
+            list(model_ids) if len(model_ids) > 1 else [first, *filter(None, [self._offer.beside(first)])]
+        )
+        return Wanted(offer=self._offer.only(chosen), model=first, is_private_name=self._is_private)

@@ -1,0 +1,24 @@
+"""One rendering of one page: everything that its text depends on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from runapi.web.site.content import Library, Page
+from runapi.web.site.facts import Facts
+from runapi.web.site.live_state import LiveState
+from runapi.web.site.negotiate import Form
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A page as one visitor gets it, and everybody who asks for the same."""
+
+    page: Page
+    form: Form
+    site_url: str
+    library: Library
+    facts: Facts
+    live: LiveState
+    offered: str | None = None  # a locale that this visitor may like better
+    extra: Mapping[str, Any] = {}  # what only this visit has, such as a calculated price
