@@ -10,7 +10,7 @@ from fakes.both_engines import ON_BOTH
 from runapi.core.keys import Mode, Principal
 from runapi.core.problems import Problem
 from runapi.core.stored_responses import MOST_BYTES, StoredResponse, unpack
-from runapi.flows.stored_responses import StoredResponses
+from runapi.flows.stored_responses import MOST_NAMED, StoredResponses
 from runapi.store.database import Database
 from runapi.store.driver import open_cursor
 from runapi.store.stored_rows import stored_statements
@@ -139,6 +139,23 @@ async def test_reasoning_that_comes_back_without_its_contents_gets_them_again(ke
     unknown = bare | {"id": "rs_unknown"}
     said = await kept.asked_upstream(request(input=[USER, unknown, bare, call(), RESULT]))
     assert said == [USER, thought(), call(), RESULT]
+
+
+async def test_too_many_names_are_refused_before_anything_is_looked_for(kept: Kept) -> None:
+    named = [{"type": "item_reference", "id": f"msg_{number}"} for number in range(MOST_NAMED + 1)]
+    assert (await kept.refusal(request(input=named[1:]))).status == 404
+    kept.database.close_now()
+    problem = await kept.refusal(request(input=named))
+    assert (problem.status, problem.param, problem.code) == (400, "input", "invalid_value")
+
+
+async def test_named_items_cannot_be_more_than_a_server_can_carry(kept: Kept) -> None:
+    for number in range(3):
+        long = message("x" * (MOST_BYTES // 2 - 1_000), f"msg_{number}")
+        assert await kept.answer(request(), response(long, response_id=f"resp_{number}")) is not None
+    named = [{"type": "item_reference", "id": f"msg_{number}"} for number in range(3)]
+    assert len(await kept.asked_upstream(request(input=named[:2]))) == 2
+    assert (await kept.refusal(request(input=named))).status == 413
 
 
 async def test_reference_to_anothers_item_is_404(kept: Kept) -> None:

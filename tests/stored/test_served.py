@@ -1,7 +1,10 @@
 """Answers are kept by the server itself, whatever its upstreams keep: asked for, gone on from, deleted."""
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import openai
 import pytest
@@ -182,6 +185,32 @@ def test_kept_answers_outlive_the_server(start_gateway, tmp_path) -> None:
     served.start()
     got = http.request(served.url, "GET", f"/v1/responses/{made['id']}", key=served.test_key)
     assert got.json == made
+
+
+def test_old_answers_are_forgotten_by_the_server_itself(start_gateway, tmp_path) -> None:
+    served = start_gateway(tmp_path, stored_responses_days=2)
+    body = {"model": "gpt-5.5", "input": "Hi"}
+    old, new = (
+        http.post(served.url, body, key=served.test_key, path="/v1/responses").json["id"] for _ in range(2)
+    )
+    served.stop()
+    with closing(sqlite3.connect(served.home / "runapi.db")) as database:
+        days = 2 * 24 * 3600 * 1_000_000
+        database.execute("UPDATE stored_response SET at_us = at_us - ? WHERE id = ?", (days + 1, old))
+        database.execute("UPDATE stored_response SET at_us = at_us - ? WHERE id = ?", (days // 2, new))
+        database.commit()
+    served.start()
+    deadline = time.monotonic() + 20
+    while (kept := _kept(served)) != [new]:
+        assert time.monotonic() < deadline, f"still there: {kept}"
+        time.sleep(0.05)
+    assert http.request(served.url, "GET", f"/v1/responses/{old}", key=served.test_key).status == 404
+    assert http.request(served.url, "GET", f"/v1/responses/{new}", key=served.test_key).status == 200
+
+
+def _kept(served: Gateway) -> list[str]:
+    with closing(sqlite3.connect(f"file:{served.home / 'runapi.db'}?mode=ro", uri=True)) as database:
+        return [row[0] for row in database.execute("SELECT id FROM stored_response")]
 
 
 # ---- deleted, listed, cancelled --------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """Build the public site of an installation."""
 
+from runapi.flows.price_request import RequestPricer
 from runapi.flows.watch_models import ModelWatch
 from runapi.settings import KIB, MIB, Settings, split_words
 from runapi.upstream.pool import UpstreamPool
 from runapi.web.edge import MOST_HEADER_BYTES, MOST_URL_BYTES
 from runapi.web.services import Services
+from runapi.web.site.calculator import Calculator
 from runapi.web.site.facts import Operator, PublicLimits
 from runapi.web.site.site import OWN_FOLDER, Site, SiteSettings
 
@@ -13,7 +15,8 @@ def open_site(settings: Settings, services: Services, pool: UpstreamPool) -> Sit
     """The site, or None where the operator does without one. Nothing is read before somebody visits it."""
     if not settings.site:
         return None
-    office, admission = services.office, services.admission
+    office, admission, desk = services.office, services.admission, services.front_desk
+    pricer = RequestPricer(lambda: admission.book, desk, services.relay.find_model)
     return Site(
         SiteSettings(
             operator=Operator(settings.brand, settings.contact_email),
@@ -28,6 +31,7 @@ def open_site(settings: Settings, services: Services, pool: UpstreamPool) -> Sit
         office.catalog,
         lambda: admission.book,
         ModelWatch(services.database, pool, tuple(office.catalog.models), office.now_us),
+        Calculator(pricer, desk.priced, services.body_deadline, settings.trusted_proxies),
     )
 
 

@@ -32,6 +32,15 @@ def unknown_item(item_id: str) -> Problem:
     )
 
 
+def too_many_named(most: int) -> Problem:
+    return Problem(
+        400,
+        f"Invalid value for 'input': at most {most} items may be named by their ids alone. Send the others themselves.",
+        param="input",
+        code="invalid_value",
+    )
+
+
 def unknown_place(param: str, item_id: str) -> Problem:
     """Refuse to go on behind an item that is not in the list."""
     return Problem(

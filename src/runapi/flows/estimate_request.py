@@ -135,7 +135,7 @@ class Estimator:
             counted = (await estimate_usage(partial(count_input, request), "", 0)).input
         standing = await self._database.run(_read_standing, principal, model.id)
         verdict = self._judge(principal, asked, standing.balance)
-        is_exact = _is_exact(request, shape)
+        is_exact = is_exact_count(request, shape)
         return _report(asked, counted, standing, verdict, dropped, is_exact=is_exact)
 
     def _judge(self, principal: Principal, asked: _Asked, balance: Balance) -> _Verdict:
@@ -178,7 +178,7 @@ def _read_standing(connection: Connection, principal: Principal, model: str) -> 
     return _Standing(balance or Balance(), outputs)
 
 
-def _is_exact(request: ChatRequest, shape: RequestShape) -> bool:
+def is_exact_count(request: ChatRequest, shape: RequestShape) -> bool:
     """Whether all that goes into the prompt is text, whose tokens can be counted here."""
     if shape.is_open or shape.image_tokens:
         return False

@@ -11,6 +11,7 @@ from runapi.flows.payment_rows import KeyShown
 
 MOST_BAD_CODES = 10  # of an account in a minute
 MOST_PROVIDER_CHECKS = 20  # of an account in a minute; beyond them an order is shown as it was known last
+MOST_PRICED = 30  # requests that anybody at one address may have priced in a minute
 MOST_READINGS = 4  # kept answers that are unpacked at the same time, of at most 16 MiB each
 MOST_COUNTS = 2  # bodies whose tokens are counted at the same time: each keeps a core busy
 
@@ -36,6 +37,7 @@ class FrontDesk:
 
     bad_codes: Tries = field(default_factory=lambda: Tries(MOST_BAD_CODES))
     provider_checks: Tries = field(default_factory=lambda: Tries(MOST_PROVIDER_CHECKS))
+    priced: Tries = field(default_factory=lambda: Tries(MOST_PRICED))  # by address, not by account
     reports: asyncio.Semaphore = field(default_factory=_one_report)
     counts: asyncio.Semaphore = field(default_factory=_few_counts)
     readings: asyncio.Semaphore = field(default_factory=_few_readings)

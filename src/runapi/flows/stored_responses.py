@@ -15,10 +15,14 @@ import structlog
 from msgspec import Raw
 from sqlalchemy import Connection
 
-from runapi.core import limit_problems
+from runapi.core import limit_problems, problems
 from runapi.core.keys import Mode, Principal
 from runapi.core.records import RequestRecord
-from runapi.core.stored_response_problems import unknown_previous_response, unknown_response
+from runapi.core.stored_response_problems import (
+    too_many_named,
+    unknown_previous_response,
+    unknown_response,
+)
 from runapi.core.stored_responses import MOST_BYTES, StoredResponse, can_be_kept, pack, unpack
 from runapi.store import stored_responses as store
 from runapi.store.database import Database
@@ -38,6 +42,9 @@ T = TypeVar("T")
 
 MOST_ACCOUNT_BYTES = 256 * 1024 * 1024
 """Of an account's answers of one mode, packed; the oldest make way."""
+
+MOST_NAMED = 1_000
+"""Items that a request may name by their ids alone; each is looked for."""
 
 _LOOKED_AT_EVERY = 16  # of that: how much is written before it is added up
 _LARGE_BYTES = 64 * 1024  # what takes longer than a thread to begin
@@ -97,13 +104,15 @@ class StoredResponses:
         """Put what was said before, and the items that are only named, into a request.
 
         Raises:
-            Problem: 400 or 404, it is not kept; 503, nobody can know.
+            Problem: 400 or 404, it is not kept; 413, it is too much; 503, nobody can know.
         """
         if self._days == 0 and asked.store:
             asked = msgspec.structs.replace(asked, fields=asked.fields | {"store": _FALSE}, store=False)
         previous_id, named = asked.previous_response_id, named_items(asked)
         if previous_id is None and not named:
             return Conversation(asked, asked)
+        if len(named) > MOST_NAMED:
+            raise too_many_named(MOST_NAMED)
         found = await self._run(_find, self._shelf(principal), previous_id, named)
         if previous_id is not None and found.previous is None:
             raise unknown_previous_response(previous_id[:_LONGEST_SHOWN])
@@ -234,6 +243,8 @@ def _join(asked: ResponsesRequest, found: _Found) -> ResponsesRequest:
     named: dict[str, Raw] = {}
     for stored in found.holding:
         named |= items_by_id(unpack(stored.body), stored.item_ids)
+        if sum(map(len, named.values())) > MOST_BYTES:
+            raise problems.body_too_large(MOST_BYTES)
     return with_history(asked, () if found.previous is None else _history(found.previous), named)
 
 

@@ -153,6 +153,8 @@ class StreamRelay:
                 if reply is not None and not self._stream.ended:
                     reply.close()
             self._attempts.fail(problem)
+            if reply is not None and self._stream.is_stopped:  # only the usage is missing
+                return reply, self._stream.feed_end()
             if (
                 self._stream.delivers
                 or self._times.left_s is not None

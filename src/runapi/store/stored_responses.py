@@ -106,10 +106,11 @@ def drop_oldest(connection: Connection, account_id: int, mode: Mode, most_bytes:
 def _delete(connection: Connection, keys: Sequence[tuple[Any, ...]]) -> None:
     """Delete answers by their keys (account, mode, id), and what says where their items are."""
     for some in _pieces(keys, _MOST_LISTED // 2):  # three values each
-        owner = (stored_item.c.account_id, stored_item.c.mode, stored_item.c.response_id)
-        connection.execute(delete(stored_item).where(tuple_(*owner).in_(some)))
+        # In the order in which a settlement writes them: under PostgreSQL neither then waits for the other for ever.
         key = (stored_response.c.account_id, stored_response.c.mode, stored_response.c.id)
         connection.execute(delete(stored_response).where(tuple_(*key).in_(some)))
+        owner = (stored_item.c.account_id, stored_item.c.mode, stored_item.c.response_id)
+        connection.execute(delete(stored_item).where(tuple_(*owner).in_(some)))
 
 
 def _pieces(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

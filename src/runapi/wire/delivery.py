@@ -7,6 +7,7 @@ class Delivery:
     """The delivered part of an answer: what every stream to a client is, whatever its dialect."""
 
     __slots__ = ("_text_length", "_texts", "delivers")
+    is_stopped = False  # all of the answer was sent but its end: what the upstream still says changes nothing of it
 
     def __init__(self) -> None:
         self.delivers = False  # something to read went to the client: no other attempt can be made

@@ -64,7 +64,8 @@ class TranslatedStream(Delivery):
     """The stream of one client, across one or more upstream attempts.
 
     Feed it what an upstream sends; send the client what it returns. When `ended`, settle, and then send `tail(...)`.
-    The client's bytes do not depend on where the network cut the upstream's.
+    The client's bytes do not depend on where the network cut the upstream's. None leave before the answer delivers
+    something, but heartbeats: an upstream that fails at once has not begun an answer, and another one can be tried.
     """
 
     __slots__ = (
@@ -76,6 +77,7 @@ class TranslatedStream(Delivery):
         "_reader",
         "_shows_reasoning",
         "_stops",
+        "_waiting",
         "_writer",
         "ended",
         "failure",
@@ -116,6 +118,7 @@ class TranslatedStream(Delivery):
         self._filter = StopFilter(self._stops)
         self._collector = ThoughtCollector()
         self._has_thought = False
+        self._waiting: list[Event] = []  # what came before anything was delivered
         self._end: End | None = None
         self.usage: Usage | None = None
         self.raw_usage: bytes | None = None  # the upstream's report, if it can be believed
@@ -177,14 +180,18 @@ class TranslatedStream(Delivery):
             self.fault = fault
             if not self.delivers:
                 return b""  # what was not sent need not be taken back for the next attempt
-        out = self._writer.write(passed)
         if (
             fault is not None and self.is_stopped
         ):  # the client has its whole answer; only the usage is missing
             self._end = End(EndReason.STOP_SEQUENCE, stop_sequence=self._filter.found)
         if self._reader.ended or self._end is not None:
             self._be_ended()
-        return out
+        elif not self.delivers:
+            self._waiting += [event for event in passed if not isinstance(event, ReasoningDelta)]
+            return b""  # of the reasoning nothing is shown, or it would have delivered something
+        if self._waiting:
+            passed, self._waiting = self._waiting + passed, []
+        return self._writer.write(passed)
 
     def _note(self, event: Event) -> None:
         match event:

@@ -12,16 +12,18 @@ from runapi.flows.watch_models import ModelWatch
 from runapi.web.asgi import Call
 from runapi.web.routes import ROUTES, find_route
 from runapi.web.site.addresses import Addresses
+from runapi.web.site.calculator import Calculator, is_form
 from runapi.web.site.content import DEFAULT_LOCALE, Library, Page, Shelf
 from runapi.web.site.facts import Basis, Operator, PublicLimits
 from runapi.web.site.live_state import LiveWatch
 from runapi.web.site.negotiate import Form, read_accept, read_languages
-from runapi.web.site.paths import Target, find_target
+from runapi.web.site.paths import TWIN, Target, find_target
 from runapi.web.site.press import FEEDS, Press, Wish
 from runapi.web.site.replies import redirect, reply
 from runapi.web.site.static_files import StaticFiles
 
 OWN_FOLDER = "site"
+PRICES = "pricing"  # the page with the calculator
 _API = "/v1"
 _CREDENTIALS = (b"authorization", b"x-api-key")
 
@@ -43,9 +45,15 @@ class Site:
     """Serves the pages of an installation to people and to programs."""
 
     def __init__(
-        self, settings: SiteSettings, catalog: Catalog, book: Callable[[], PriceBook], watch: ModelWatch
+        self,
+        settings: SiteSettings,
+        catalog: Catalog,
+        book: Callable[[], PriceBook],
+        watch: ModelWatch,
+        calculator: Calculator,
     ) -> None:
         """Join the parts; nothing is read or rendered before the first visitor comes."""
+        self._calculator = calculator
         shelf = Shelf(settings.own_folder, settings.locales, settings.hidden)
         self._static = StaticFiles(shelf.roots)
         served = frozenset(route.path for route in ROUTES if route.method == "POST")
@@ -60,7 +68,11 @@ class Site:
 
     async def answer(self, call: Call) -> bool:
         """Answer a request that is none of the API's; False where the site has nothing to say to it either."""
-        if call.method not in ("GET", "HEAD") or call.path == _API or call.path.startswith(f"{_API}/"):
+        if call.path == _API or call.path.startswith(f"{_API}/"):
+            return False
+        if call.method == "POST":
+            return await self._calculate(call)
+        if call.method not in ("GET", "HEAD"):
             return False
         file = self._static.find(call.path)
         if file is not None:
@@ -97,6 +109,20 @@ class Site:
             offered=_offer(call, target.page, library) if form is not Form.MARKDOWN else None,
         )
         await reply(call, await self._press.page(wish))
+        return True
+
+    async def _calculate(self, call: Call) -> bool:
+        """Price what was sent with the form of the price list."""
+        if not is_form(call):
+            return False
+        library = await self._press.library()
+        page = find_target(call.path, library).page
+        default_model = next(iter(self._press.facts().models), "")
+        if page is None or page.path != PRICES or call.path.endswith(TWIN):
+            return False
+        status, calculation = await self._calculator.calculate(call, default_model)
+        wish = Wish(page=page, form=Form.HTML, site_url=self._site_url(call))
+        await reply(call, await self._press.page_with(wish, {"calculation": calculation}, status))
         return True
 
     async def _miss(self, call: Call, target: Target, form: Form | None, library: Library) -> bool:

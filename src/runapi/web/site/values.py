@@ -146,10 +146,10 @@ class Values:
 
     def share(self, seller: str, model_id: str, kind: str) -> str:
         """A standard price as a percentage of the dearest official one, for charts: "33.33"."""
-        most = max(
-            _rate(self._table("official", model).standard, kind) for model in self._facts.models
+        most = max(_rate(self._table("official", model).standard, kind) for model in self._facts.models)
+        whole, part = divmod(
+            _rate(self._table(seller, model_id).standard, kind) * 10_000 // max(most, 1), 100
         )
-        whole, part = divmod(_rate(self._table(seller, model_id).standard, kind) * 10_000 // max(most, 1), 100)
         return f"{whole}.{part:02d}"
 
     def cost_of(self, model_id: str, **tokens: int) -> str:
@@ -232,6 +232,8 @@ def display_name(model_id: str) -> str:
     if maker != "gpt":
         return model_id
     version, _, variant = rest.partition("-")
+    if variant == "codex":
+        return f"GPT-{version}-Codex"
     return f"GPT-{version} {variant}".rstrip()
 
 

@@ -45,6 +45,7 @@ class _Response(msgspec.Struct):
 
 
 _decode_known = msgspec.json.Decoder(_Item).decode
+_decode_all_known = msgspec.json.Decoder(list[_Item]).decode
 _decode_items = msgspec.json.Decoder(list[Raw]).decode
 
 
@@ -84,10 +85,10 @@ def output_items(response: bytes) -> tuple[Raw, ...]:
 
 
 def items_by_id(response: bytes, item_ids: Collection[str]) -> dict[str, Raw]:
-    """Give those items of an answer that have these ids."""
+    """Give those items of an answer that have these ids, without the rest of it."""
     output = msgspec.json.decode(response, type=_Response).output
     named = [(_decode_item(raw).id, raw) for raw in output]
-    return {item_id: raw for item_id, raw in named if item_id is not None and item_id in item_ids}
+    return {item_id: raw.copy() for item_id, raw in named if item_id is not None and item_id in item_ids}
 
 
 # ---- what is asked next ----------------------------------------------------------------------------------
@@ -97,9 +98,13 @@ def named_items(request: ResponsesRequest) -> frozenset[str]:
     """Give the ids of the items that a request names and does not hold: references, and reasoning without its text."""
     if _REFERRING.isdisjoint(request.item_types):
         return frozenset()
-    items = map(_decode_item, input_items(request))
+    raw = request.fields["input"]
+    try:
+        items = _decode_all_known(raw)
+    except msgspec.ValidationError:  # one of them has other types
+        items = list(map(_decode_item, _decode_items(raw)))
     return frozenset(
-        item.id for item in items if item.id is not None and (item.is_reference or item.is_unreadable)
+        [item.id for item in items if item.id is not None and (item.is_reference or item.is_unreadable)]
     )
 
 
