@@ -48,7 +48,7 @@ def paste(gateway: Gateway, folder: Path, command: str, **variables: str) -> str
     ended = subprocess.run(
         [bash, "-euo", "pipefail", "-c", command.replace("http://127.0.0.1:8000", gateway.url)],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "RUNAPI_API_KEY": gateway.test_key, **variables},
+        env={"PATH": os.environ["PATH"], "RUNAPI_KEY": gateway.test_key, **variables},
         capture_output=True,
         text=True,
         timeout=60,

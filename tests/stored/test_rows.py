@@ -112,6 +112,12 @@ def test_id_that_comes_again_stands_for_the_newer_answer(database: Database) -> 
     assert len(ids(database)) == 1
 
 
+def test_one_id_of_several_owners_is_kept_for_each_in_one_batch(database: Database) -> None:
+    owners = [(account_id, mode) for account_id in (1, 2) for mode in Mode]
+    keep(database, *[stored(account_id=account_id, mode=mode) for account_id, mode in owners])
+    assert len(ids(database)) == item_count(database) == 4
+
+
 # ---- found -----------------------------------------------------------------------------------------------
 
 

@@ -129,6 +129,9 @@ class Attempts:
         for deployment, way in self._left:
             if self._keeps_way and way is not self.way:
                 continue
+            body = self._encode(deployment, way)
+            if body is None:
+                continue
             self.deployment, self.way = deployment, way
             record = self._exchange.record
             record.attempts += 1
@@ -136,7 +139,7 @@ class Attempts:
             record.dropped = way.dropped
             try:
                 with self._deadlines.within(self._patience.first_byte_s):
-                    reply = await self._call(deployment)
+                    reply = await self._call(deployment, body)
                     if reply.status == 200:
                         record.upstream_request_id = _shown(upstream_request_id(reply.headers))
                         return reply
@@ -179,10 +182,18 @@ class Attempts:
         if self.deployment is not None:
             self._pool.note_success(self.deployment)
 
-    async def _call(self, deployment: Deployment) -> Reply:
+    def _encode(self, deployment: Deployment, way: Way) -> bytes | None:
+        """Write the body of an attempt; None where the upstream's dialect cannot say it, and another's may."""
+        try:
+            return way.encode(self._exchange.target(deployment))
+        except Problem as unsayable:
+            if self._problem is None:
+                self._problem = unsayable
+            return None
+
+    async def _call(self, deployment: Deployment, body: bytes) -> Reply:
         """Call once, and once more on a new connection where a pooled one turned out to be closed already (F-9)."""
         way, pool, request_id = self.way, self._pool, self._exchange.record.id
-        body = way.encode(self._exchange.target(deployment))
         try:
             return await pool.call(deployment, way.path, body, request_id, headers=way.headers)
         except UnreachableError as error:

@@ -16,7 +16,7 @@ def find_ways(asking: Asking, model: Model, deployments: Sequence[Deployment]) -
     """Give the upstreams that can be asked, best first; none only where there are no deployments.
 
     Where the catalogue knows of no way, for it speaks of OpenAI, the operator's word counts that an upstream serves the
-    model.
+    model; but not to get around what the way that it knows of cannot say.
 
     Raises:
         Problem: 400 or 404, none of them can be asked this.
@@ -34,8 +34,10 @@ def find_ways(asking: Asking, model: Model, deployments: Sequence[Deployment]) -
                 route.append(Step(deployment, way))
             elif is_lenient:
                 problem = problem or _problem_of(way, model, asking.endpoint)
-        if route or not deployments:
-            return route
+        if route or problem is not None or not deployments:
+            break
+    if route or not deployments:
+        return route
     raise problem or bridge_problems.wrong_endpoint(model.id, asking.endpoint)
 
 

@@ -34,14 +34,17 @@ class Memory:
         key = str(principal.key_id)
         return lambda origin, call_id: self._reasoning.find(key, origin, call_id, time.monotonic())
 
-    async def expand(self, principal: Principal, asking: Asking) -> None:
-        """Put what a request only names, being kept here, into it.
+    async def open(self, principal: Principal, asking: Asking) -> str | None:
+        """Put what a request only names, being kept here, into it; give the upstream that can read it best.
 
         Raises:
             Problem: 400 or 404, it is not kept here.
         """
-        if isinstance(asking, ResponsesAsking):
-            asking.continue_from(await self._responses.expand(principal, asking.request))
+        if not isinstance(asking, ResponsesAsking):
+            return None
+        conversation = await self._responses.open(principal, asking.request)
+        asking.continue_from(conversation.asked, conversation.request)
+        return conversation.upstream
 
     async def keep(self, exchange: Exchange, attempts: Attempts, end: bytes) -> StoredResponse | None:
         """Keep the reasoning of an answer that is about to end; give what its settlement is to store.

@@ -169,7 +169,7 @@ class Relay:
         record.model, record.stream = asking.model[:100], asking.stream
         model = self.find_model(asking.model)
         ceiling_nano = read_ceiling(asking.fields, max_costs)
-        await self._memory.expand(principal, asking)
+        preferred = await self._memory.open(principal, asking)
         asking.prepare(
             model,
             Caller(
@@ -182,20 +182,22 @@ class Relay:
                 self._unsold_tools,
             ),
         )
-        route = find_ways(asking, model, self._pool.plan(model.id, principal.mode))
-        if not route:
-            wait_s = self._pool.cooling_s(model.id)
-            problem = problems.upstream_busy(wait_s) if wait_s else problems.no_upstream(model.id)
-            await settlement.void(problem.status, problem.code, Outcome.FAILED)  # not the client's doing
-            raise problem
-        record.dropped = route[0].way.dropped
+        deployments = self._pool.plan(model.id, principal.mode)
+        if preferred is not None:  # which made the answers before, and alone can read the reasoning in them
+            deployments = sorted(deployments, key=lambda one: one.upstream.name != preferred)
+        route = find_ways(asking, model, deployments)
+        if route:
+            record.dropped = route[0].way.dropped
         shape = asking.shape()
-        least_cap = max([step.way.least_cap for step in route])
+        least_cap = max([step.way.least_cap for step in route], default=0)
         if shape.output_cap is not None and shape.output_cap < least_cap:
             shape = msgspec.structs.replace(shape, output_cap=least_cap)
         hold = settlement.hold = await self._till.admission.admit(
             principal, model, shape, record, ceiling_nano
         )
+        if not route:
+            wait_s = self._pool.cooling_s(model.id)
+            raise problems.upstream_busy(wait_s) if wait_s else problems.no_upstream(model.id)
         return Exchange(principal, asking, model, route, record, settlement.elapsed_us, hold)
 
     def _relay_for(

@@ -344,6 +344,13 @@ class StreamRelay:
         await self._write(self._stream.heartbeat(self._attempts.way.answer_id, int(time.time())))
 
     def _say(self, problem: Problem) -> bytes:
+        """The last words of an answer that broke off.
+
+        Raises:
+            Problem: its client would take any for the end of a whole one. The connection closes without them.
+        """
+        if self._exchange.asking.is_deaf_to_failure:
+            raise problem
         return self._stream.error(problem, self._attempts.way.answer_id, int(time.time()))
 
     # ---- time and the client's leaving -------------------------------------------------------------------

@@ -7,12 +7,16 @@ class Delivery:
     """The delivered part of an answer: what every stream to a client is, whatever its dialect."""
 
     __slots__ = ("_text_length", "_texts", "delivers")
-    is_stopped = False  # all of the answer was sent but its end: what the upstream still says changes nothing of it
 
     def __init__(self) -> None:
         self.delivers = False  # something to read went to the client: no other attempt can be made
         self._texts: list[str] = []
         self._text_length = 0
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the client has all of the answer but its end: what the upstream still says adds nothing to it."""
+        return False
 
     @property
     def text(self) -> str:

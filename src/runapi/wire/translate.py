@@ -166,15 +166,7 @@ class TranslatedStream(Delivery):
 
     def _take(self, events: list[Event]) -> bytes:
         passed = self._filter.take(events) if self._stops else events
-        for index, event in enumerate(passed):
-            if isinstance(event, TextDelta):
-                self._deliver(event.text)
-                if self._has_thought:
-                    self._collector.take(event)
-            elif isinstance(event, ReasoningEnd):
-                passed[index] = self._take_thought(event)
-            else:
-                self._note(event)
+        self._note_all(passed)
         fault = self._reader.fault
         if fault is not None and not self.is_stopped:
             self.fault = fault
@@ -186,12 +178,24 @@ class TranslatedStream(Delivery):
             self._end = End(EndReason.STOP_SEQUENCE, stop_sequence=self._filter.found)
         if self._reader.ended or self._end is not None:
             self._be_ended()
-        elif not self.delivers:
+        if not self.delivers and not self.ended:
             self._waiting += [event for event in passed if not isinstance(event, ReasoningDelta)]
             return b""  # of the reasoning nothing is shown, or it would have delivered something
         if self._waiting:
             passed, self._waiting = self._waiting + passed, []
         return self._writer.write(passed)
+
+    def _note_all(self, passed: list[Event]) -> None:
+        """Note what the events say; reasoning is marked with where it comes from."""
+        for index, event in enumerate(passed):
+            if isinstance(event, TextDelta):
+                self._deliver(event.text)
+                if self._has_thought:
+                    self._collector.take(event)
+            elif isinstance(event, ReasoningEnd):
+                passed[index] = self._take_thought(event)
+            else:
+                self._note(event)
 
     def _note(self, event: Event) -> None:
         match event:

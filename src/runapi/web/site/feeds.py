@@ -1,7 +1,7 @@
 """The lists for programs: llms.txt, llms-full.txt, sitemap.xml and robots.txt."""
 
-from collections.abc import Callable, Iterable, Iterator
-from xml.sax.saxutils import escape, quoteattr
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from html import escape
 
 from runapi.web.site.content import DEFAULT_LOCALE, Library, Page
 from runapi.web.site.paths import page_path, twin_path
@@ -13,25 +13,26 @@ Head = Callable[[Page], tuple[str, str]]
 
 
 def list_pages(library: Library, locale: str) -> list[Page]:
-    """Every page of a locale, the most general first; those of families last."""
+    """Every page of a locale, section by section; those of families come last in theirs."""
 
-    def place(page: Page) -> tuple[bool, int, int, str]:
+    def place(page: Page) -> tuple[int, bool, int, str]:
         section = page.file.meta.section
         known = SECTIONS.index(section) if section in SECTIONS else 0
-        return page.model is not None, known, page.file.meta.order, page.path
+        return known, page.model is not None, page.file.meta.order, page.path
 
     return sorted(library.pages.get(locale, {}).values(), key=place)
 
 
-def write_llms(site_url: str, brand: str, summary: str, pages: Iterable[Page], head: Head) -> str:
+def write_llms(
+    site_url: str, brand: str, summary: str, *, pages: Iterable[Page], head: Head, texts: Mapping[str, str]
+) -> str:
     """Write the list of all pages, as https://llmstxt.org describes it: each with a link to its twin."""
     lines = [f"# {brand}", "", f"> {summary}", "", f"Base URL of the API: {site_url}/v1", ""]
     section = None
     for page in pages:
-        group = "models" if page.path.startswith("models/") else page.file.meta.section
-        if group != section:
-            section = group
-            lines += ["", f"## {group.capitalize()}", ""]
+        if page.file.meta.section != section:
+            section = page.file.meta.section
+            lines += ["", f"## {texts.get(f'menu_{section}', brand)}", ""]
         title, description = head(page)
         lines.append(f"- [{title}]({site_url}{twin_path(page.locale, page.path)}): {description}")
     return "\n".join(lines) + "\n"
@@ -58,7 +59,7 @@ def write_robots(site_url: str) -> str:
 def _entry(site_url: str, library: Library, page: Page) -> str:
     lines = [f"<loc>{escape(site_url + page_path(page.locale, page.path))}</loc>"]
     lines += [
-        f'<xhtml:link rel="alternate" hreflang={quoteattr(name)} href={quoteattr(href)}/>'
+        f'<xhtml:link rel="alternate" hreflang="{escape(name)}" href="{escape(href)}"/>'
         for name, href in _alternates(site_url, library, page)
     ]
     return "<url>" + "".join(lines) + "</url>\n"

@@ -3,7 +3,7 @@
 Both are written by the functions that write the files: what a page shows is what the command writes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from runapi.web.site.facts import TEXT_PROTOCOLS, Facts
@@ -39,8 +39,8 @@ def write_offer(facts: Facts, base_url: str) -> str:
 class ClientConfigs:
     """What pages may ask for, as text without a newline at its end: `{{ openclaw_config() }}`.
 
-    Without models it is for the best one and the one to fall back on; `openclaw_config("gpt-5.4")` begins with that,
-    and `openclaw_config("gpt-5.5", "gpt-5.2")` falls back on the second.
+    Without models it is for the best one and a second: what OpenClaw falls back on, what others do small tasks with.
+    `openclaw_config("gpt-5.4")` begins with that model, `openclaw_config("gpt-5.5", "gpt-5.2")` names both.
     """
 
     def __init__(self, facts: Facts, base_url: str) -> None:
@@ -50,21 +50,26 @@ class ClientConfigs:
     def context(self) -> dict[str, Callable[..., str]]:
         """Everything by the name under which pages know it."""
         return {
-            "openclaw_config": self._writer(openclaw_text),
-            "openclaw_commands": self._writer(openclaw_commands),
-            "codex_config": self._writer(codex_text),
-            "claude_code_config": self._writer(claude_code_text),
-            "opencode_config": self._writer(opencode_text),
-            "aider_metadata": self._writer(aider_metadata),
+            "openclaw_config": self._writer(openclaw_text, self._offer.beside),
+            "openclaw_commands": self._writer(openclaw_commands, self._offer.beside),
+            "codex_config": self._writer(codex_text, self._small),
+            "claude_code_config": self._writer(claude_code_text, self._small),
+            "opencode_config": self._writer(opencode_text, self._small),
+            "aider_metadata": self._writer(aider_metadata, self._small),
             "small_model": self._offer.cheapest,
         }
 
-    def _writer(self, write: Write) -> Callable[..., str]:
-        return lambda *model_ids: write(self._wanted(model_ids)).rstrip("\n")
+    def _small(self, _first: str) -> str:
+        return self._offer.cheapest()
 
-    def _wanted(self, model_ids: Sequence[str]) -> Wanted:
-        first = model_ids[0] if model_ids else self._offer.models[0].id
-        chosen = (
-            list(model_ids) if len(model_ids) > 1 else [first, *filter(None, [self._offer.beside(first)])]
-        )
-        return Wanted(offer=self._offer.only(chosen), model=first, is_private_name=self._is_private)
+    def _writer(self, write: Write, second_to: Callable[[str], str | None]) -> Callable[..., str]:
+        def text(*model_ids: str) -> str:
+            first = model_ids[0] if model_ids else self._offer.models[0].id
+            second = None if len(model_ids) > 1 else second_to(first)
+            chosen = dict.fromkeys([first, *model_ids, *filter(None, [second])])
+            return write(self._wanted(first, chosen)).rstrip("\n")
+
+        return text
+
+    def _wanted(self, model: str, chosen: Iterable[str]) -> Wanted:
+        return Wanted(offer=self._offer.only(chosen), model=model, is_private_name=self._is_private)

@@ -184,7 +184,12 @@ class Press:
             return "\n".join(renderer.render(msgspec.structs.replace(view, page=page)).text for page in pages)
         _, summary = renderer.title_of(view, view.page)
         return feeds.write_llms(
-            view.site_url, brand, summary, pages, lambda page: renderer.title_of(view, page)
+            view.site_url,
+            brand,
+            summary,
+            pages=pages,
+            head=lambda page: renderer.title_of(view, page),
+            texts=library.strings[view.page.locale].texts,
         )
 
     def _write_not_found(self, target: Target, view: View) -> str:

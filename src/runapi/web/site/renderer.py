@@ -92,12 +92,17 @@ class Renderer:
         def pages_in(section: str) -> list[dict[str, str]]:
             pages = menus.pages_of(view.library, view.page.locale, section)
             heads = [
-                (self._head(page, context), values.link(f"/{page.path}"), self._name_in_menus(context, page))
+                (
+                    page.path,
+                    self._head(page, context),
+                    values.link(f"/{page.path}"),
+                    self._name_in_menus(context, page),
+                )
                 for page in pages
             ]
             return [
-                {"title": title, "description": description, "href": href, "menu": menu}
-                for (title, description), href, menu in heads
+                {"path": path, "title": title, "description": description, "href": href, "menu": menu}
+                for path, (title, description), href, menu in heads
             ]
 
         return {**context, "pages_in": pages_in}
@@ -174,6 +179,7 @@ class Renderer:
                 (locale, strings[locale].name, page_path(locale, page.path if known else ""))
                 for locale in library.locales
                 for known in (library.find(locale, page.path) is not None,)
+                if known or library.find(locale, "") is not None
             ],
             "offer": offered
             and (offered.locale, offered.texts["offer"], page_path(offered.locale, page.path)),

@@ -72,7 +72,7 @@ def write_asked(asked: Asked, model: str, output_cap: int | None, *, is_adaptive
     Raises:
         Problem: 400, naming what Messages cannot say.
     """
-    _refuse_what_messages_cannot(asked)
+    refuse_what_messages_cannot(asked)
     conversation = write_items(asked.items)
     caps = [cap for cap in (output_cap, asked.output_cap) if cap is not None]
     max_tokens = min(caps, default=DEFAULT_CAP)
@@ -115,7 +115,12 @@ def left_out(asked: Asked) -> tuple[str, ...]:
     return tuple(name for name, is_asked in asks.items() if is_asked)
 
 
-def _refuse_what_messages_cannot(asked: Asked) -> None:
+def refuse_what_messages_cannot(asked: Asked) -> None:
+    """Refuse parameters and tools that no model of Anthropic's has.
+
+    Raises:
+        Problem: 400, naming them.
+    """
     if asked.logprobs:
         raise unsupported("logprobs", "This model does not tell the likelihood of its tokens. Leave it out.")
     if asked.format is not None and asked.format.kind is FormatKind.JSON_OBJECT:

@@ -146,7 +146,7 @@ class _Reader:
                     pieces.append(self._escape())
                 case end if end == quote:
                     self._at += 1
-                    return "".join(pieces)
+                    return _join_pairs("".join(pieces))
                 case _:
                     self._at = start
                     self._fail("a text in quotes has no end on its line")
@@ -194,6 +194,13 @@ class _Reader:
 
     def _fail(self, what: str) -> NoReturn:
         raise ConfigFault(line_of(self._text, self._at), what)
+
+
+def _join_pairs(text: str) -> str:
+    """Make one character of two escapes that are halves of it."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _number(text: str) -> Json:

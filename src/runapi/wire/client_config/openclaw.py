@@ -29,13 +29,13 @@ def openclaw_text(wanted: Wanted) -> str:
 
 
 def openclaw_commands(wanted: Wanted) -> str:
-    """The same as commands for a shell: nothing else in the file changes."""
+    """The same as commands for a shell: what is not about us stays, but for comments, which OpenClaw strips."""
     config = openclaw_config(wanted)
     provider = write_json(_provider(wanted))
     choice = write_json(config["agents"]["defaults"]["model"])  # type: ignore[index,call-overload]
     return (
         f"openclaw config set {'.'.join(_PROVIDER)} '{provider}' --strict-json --merge\n"
-        f"openclaw config set {'.'.join(_MODEL)} '{choice}' --strict-json --merge\n"
+        f"openclaw config set {'.'.join(_MODEL)} '{choice}' --strict-json --replace\n"
         "openclaw config validate\n"
     )
 

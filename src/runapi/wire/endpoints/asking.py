@@ -32,6 +32,11 @@ class Asking(Protocol):
         ...
 
     @property
+    def is_deaf_to_failure(self) -> bool:
+        """Whether its client takes the last words of a stream that broke off for the end of a whole answer."""
+        ...
+
+    @property
     def input_bytes(self) -> int:
         """About how long what the model is to read is; for guesses, never for money."""
         ...

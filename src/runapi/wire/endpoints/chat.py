@@ -29,6 +29,7 @@ class ChatAsking:
     """A Chat Completions request."""
 
     endpoint: ClassVar[str] = "/v1/chat/completions"
+    is_deaf_to_failure: ClassVar[bool] = False
     __slots__ = ("_caller", "_model", "_upstream_request", "_ways", "request")
 
     def __init__(self, body: bytes) -> None:

@@ -18,6 +18,7 @@ from runapi.wire.anthropic.stream import MessagesStream
 from runapi.wire.count_asked import count_asked
 from runapi.wire.endpoints.passed import PassedWay
 from runapi.wire.endpoints.translated import TranslatedWay
+from runapi.wire.endpoints.unsold import refuse_anthropics_tools
 from runapi.wire.endpoints.way import Caller, Way
 from runapi.wire.neutral import Asked
 from runapi.wire.openai_chat.request import Fields
@@ -30,6 +31,7 @@ class MessagesAsking:
     """A Messages request."""
 
     endpoint: ClassVar[str] = "/v1/messages"
+    is_deaf_to_failure: ClassVar[bool] = False
     __slots__ = ("_asked", "_caller", "_dropped", "_model", "_ways", "request")
 
     def __init__(self, body: bytes) -> None:
@@ -105,6 +107,7 @@ class MessagesAsking:
             for name in _PASSED_HEADERS
             if (value := self._caller.headers.get(name))
         }
+        refuse_anthropics_tools(request, self._caller.unsold_tools)
         left_out = not_passed_on(request)
         if self._caller.is_strict and left_out:
             raise problems.unsupported_parameter(left_out[0], self._model.id)

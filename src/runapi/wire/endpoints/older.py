@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from runapi.core.admission import RequestShape
 from runapi.core.bridge import Dialect, Obstacle
@@ -39,6 +39,8 @@ class _Request(Protocol):
 
 class OlderAsking:
     """A request to an endpoint that has one way alone: to a model that is one for it, at an upstream as OpenAI's."""
+
+    is_deaf_to_failure: ClassVar[bool] = False
 
     def __init__(
         self,

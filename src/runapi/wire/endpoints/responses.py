@@ -5,15 +5,18 @@ from functools import partial
 from typing import ClassVar
 
 import msgspec
+from msgspec import Raw
 
 from runapi.core.admission import RequestShape
 from runapi.core.bridge import Dialect, Obstacle, Wish, choose_dialect
 from runapi.core.catalog import Model
 from runapi.wire.endpoints.passed import PassedWay
+from runapi.wire.endpoints.sessions import apart
 from runapi.wire.endpoints.translated import TranslatedWay
+from runapi.wire.endpoints.unsold import refuse_hidden_tools
 from runapi.wire.endpoints.way import Caller, Way
 from runapi.wire.normalise import UpstreamRequest
-from runapi.wire.openai_chat.request import NULL, Fields
+from runapi.wire.openai_chat.request import NULL, Fields, read_text
 from runapi.wire.openai_responses.ask import to_asked
 from runapi.wire.openai_responses.history import echoes_of
 from runapi.wire.openai_responses.input_tokens import count_input
@@ -22,6 +25,11 @@ from runapi.wire.openai_responses.reply import read_responses_reply
 from runapi.wire.openai_responses.request import LEAST_CAP, ResponsesRequest, read_responses_request
 from runapi.wire.openai_responses.shape import read_shape
 from runapi.wire.openai_responses.stream import ResponsesStream
+
+_CACHE_KEY = "prompt_cache_key"
+_CONTINUE = b"ls/JS"
+"""How Continue's requests begin to name their sender: it repeats one whose connection dropped, and takes
+`response.failed` for an end (clients.md 1.5)."""
 
 
 class ResponsesAsking:
@@ -39,9 +47,9 @@ class ResponsesAsking:
         self.asked_for = self.request = read_responses_request(body)
         self._ways: dict[Dialect, Way] = {}
 
-    def continue_from(self, request: ResponsesRequest) -> None:
-        """Ask `request`, which has in it what the client only named; answers still echo what the client sent."""
-        self.request = request
+    def continue_from(self, asked_for: ResponsesRequest, request: ResponsesRequest) -> None:
+        """Ask `request`, which has in it what the client only named; answers say `asked_for` again."""
+        self.asked_for, self.request = asked_for, request
 
     @property
     def model(self) -> str:
@@ -56,12 +64,17 @@ class ResponsesAsking:
         return self.request.fields
 
     @property
+    def is_deaf_to_failure(self) -> bool:
+        return self._caller.headers.get(b"user-agent", b"").startswith(_CONTINUE)
+
+    @property
     def input_bytes(self) -> int:
         return len(self.request.fields.get("input", NULL))
 
     def prepare(self, model: Model, caller: Caller) -> None:
         self._model: Model = model
         self._caller: Caller = caller
+        refuse_hidden_tools(self.request, caller.unsold_tools)
         self._upstream_request: UpstreamRequest = normalise_responses(
             self.request, model, strict=caller.is_strict, refused_tools=caller.unsold_tools
         )
@@ -99,6 +112,11 @@ class ResponsesAsking:
     def _passed(self) -> Way:
         model, upstream_request = self._model.id, self._upstream_request
         echoes = echoes_of(self.asked_for)
+        key = read_text(upstream_request.fields, _CACHE_KEY)
+        if key is not None:
+            apart_key = Raw(msgspec.json.encode(apart(self._caller, key)))
+            fields = upstream_request.fields | {_CACHE_KEY: apart_key}
+            upstream_request = msgspec.structs.replace(upstream_request, fields=fields)
         return PassedWay(
             "/responses",
             encode=upstream_request.encode,

@@ -1,14 +1,13 @@
 """The way of a request to an upstream that speaks another dialect, or whose answer must be altered on its way."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 
 import msgspec
 
 from runapi.core.bridge import Dialect
 from runapi.core.catalog import Model
 from runapi.wire.anthropic.signature import is_claudes
-from runapi.wire.anthropic.write_ask import betas_of
+from runapi.wire.anthropic.write_ask import betas_of, refuse_what_messages_cannot
 from runapi.wire.anthropic.write_ask import left_out as left_out_in_messages
 from runapi.wire.anthropic.write_ask import write_asked as write_messages_asked
 from runapi.wire.dialects import (
@@ -19,6 +18,7 @@ from runapi.wire.dialects import (
     new_writer,
     shows_reasoning,
 )
+from runapi.wire.endpoints.sessions import session_of
 from runapi.wire.endpoints.way import Caller, Stream, Target
 from runapi.wire.neutral import Asked, Reasoning
 from runapi.wire.openai_responses.ask import write_asked as write_responses_asked
@@ -26,15 +26,6 @@ from runapi.wire.openai_responses.request import LEAST_CAP
 from runapi.wire.reasoning_memory import Thought, put_back, readable
 from runapi.wire.translate import TranslatedReply, TranslatedStream, read_translated_reply
 
-_SESSION_HEADERS = (
-    # of Codex, OpenCode and Claude Code (clients.md 1.16): what shares the beginning of its prompts
-    b"session-id",
-    b"session_id",
-    b"x-session-id",
-    b"x-session-affinity",
-    b"x-claude-code-session-id",
-    b"thread-id",
-)
 _THINKS_ADAPTIVELY = "budget_tokens"
 """In a model's `refused`: it chooses by itself how much it thinks, as newer Claude models do."""
 
@@ -61,6 +52,9 @@ class TranslatedWay:
             model: what it asks for.
             caller: who asks.
             dropped: what is left out whatever the upstream's dialect.
+
+        Raises:
+            Problem: 400, the upstream's dialect has no word for a parameter or a tool.
         """
         self._dialect = dialect
         self._side = UPSTREAM_SIDES[dialect]
@@ -68,7 +62,11 @@ class TranslatedWay:
         self._model = model
         self._caller = caller
         self._stops = enforced_here(asked, dialect)
-        self._asked = _with_cache_key(asked, caller) if dialect is not Dialect.ANTHROPIC else asked
+        if dialect is Dialect.ANTHROPIC:
+            refuse_what_messages_cannot(asked)
+        else:
+            asked = msgspec.structs.replace(asked, cache_key=session_of(caller, asked.cache_key))
+        self._asked = asked
         if dialect is Dialect.CHAT:
             self._asked = msgspec.structs.replace(self._asked, stop=())
         self.most_reply_bytes: int | None = None
@@ -158,14 +156,3 @@ def enforced_here(asked: Asked, dialect: Dialect) -> tuple[str, ...]:
     if dialect is Dialect.ANTHROPIC:
         return tuple(stop for stop in asked.stop if not stop.strip())
     return asked.stop
-
-
-def _with_cache_key(asked: Asked, caller: Caller) -> Asked:
-    """Name the session to the upstream's cache of prompts, so that two accounts never share a name."""
-    key = asked.cache_key or next(
-        (value.decode("latin-1") for name in _SESSION_HEADERS if (value := caller.headers.get(name))), None
-    )
-    if not key:
-        return asked
-    digest = sha256(f"{caller.account_id}:{key}".encode()).hexdigest()[:32]
-    return msgspec.structs.replace(asked, cache_key=digest)

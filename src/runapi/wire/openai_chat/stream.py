@@ -118,9 +118,10 @@ class ChatStream(Delivery):
         """
         if self._template is None:
             return self._feed_slowly(data)
-        if self._splitter.held:
-            data = self._splitter.held + data
-            self._splitter.held = b""
+        if self._splitter.is_holding:
+            if b"\n\n" not in data:  # it ends nothing, or nothing that a template could fit
+                return self._feed_slowly(data)
+            data = self._splitter.take_held() + data
         take, out, at = self._template.take, [], 0
         while at < len(data) and (plain := take(data, at)):
             chunk, text, at = plain

@@ -3,28 +3,20 @@
 Unlike the events of Chat, these have names, and may be long: the last one repeats the whole answer.
 """
 
-from runapi.wire.sse import EventTooLongError
+from runapi.wire.sse import Splitter
 
 MOST_EVENT_BYTES = 32 * 1024 * 1024
-_BOM = b"\xef\xbb\xbf"
-_END = b"\n\n"
 _NAME = b"event: "
 _DATA = b"data: "
 
 
-class BlockSplitter:
-    """Collect bytes and give each finished event, its lines joined by one newline.
+class BlockSplitter(Splitter):
+    """Give each finished event, its lines joined by one newline."""
 
-    The same bytes give the same events however they were cut. Bytes of an unfinished event are looked at once.
-    """
-
-    __slots__ = ("_at_start", "_carriage", "_length", "_parts")
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []  # the beginning of an event
-        self._length = 0
-        self._carriage = b""  # a return whose line feed may still come
-        self._at_start = True
+        super().__init__(MOST_EVENT_BYTES)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Add what arrived and return the events it completes, in order.
@@ -32,41 +24,12 @@ class BlockSplitter:
         Raises:
             EventTooLongError: what is left unfinished is longer than MOST_EVENT_BYTES.
         """
-        if self._carriage or b"\r" in data:
-            data = self._with_plain_ends(data)
-        if self._at_start:
-            data = b"".join((*self._parts, data))
-            if len(data) < len(_BOM) and _BOM.startswith(data):
-                self._parts = [data]
-                return []
-            self._parts, self._at_start = [], False
-            data = data.removeprefix(_BOM)
-        parts = self._parts
-        if _END not in data and not (data.startswith(b"\n") and parts and parts[-1].endswith(b"\n")):
-            if data:
-                parts.append(data)
-                self._length += len(data)
-            blocks: list[bytes] = []
-        else:
-            blocks = b"".join((*parts, data)).split(_END)
-            rest = blocks.pop()
-            self._parts, self._length = [rest] if rest else [], len(rest)
-        if self._length > MOST_EVENT_BYTES:
-            raise EventTooLongError
-        return [block.lstrip(b"\n") for block in blocks if block.strip(b"\n")]
+        return [block.lstrip(b"\n") for block in self._cut(data) if block.strip(b"\n")]
 
     def end(self) -> list[bytes]:
         """Return the last event of a body that ended with one newline, or none, after its data."""
-        block = b"".join(self._parts).strip(b"\n")
-        self._parts, self._length = [], 0
+        block = self._rest().strip(b"\n")
         return [block] if block else []
-
-    def _with_plain_ends(self, data: bytes) -> bytes:
-        data = self._carriage + data
-        self._carriage = b"\r" if data.endswith(b"\r") else b""
-        if self._carriage:
-            data = data[:-1]
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 class DataSplitter:

@@ -21,6 +21,11 @@ class _Tool(msgspec.Struct):
     type: str
 
 
+class _Choice(msgspec.Struct):
+    type: str = ""
+    tools: list[_Tool] = []
+
+
 class ResponsesUpstreamRequest(UpstreamRequest, frozen=True):
     """What goes to an upstream that speaks Responses, and what of the client's request did not."""
 
@@ -111,6 +116,17 @@ def _drop_tools(fields: Fields, refused: frozenset[str], dropped: list[str]) -> 
     if not kept:
         for name in ("tools", "tool_choice", "parallel_tool_calls"):
             fields.pop(name, None)
+    elif _chooses(fields.get("tool_choice", NULL), refused):
+        del fields["tool_choice"]
+
+
+def _chooses(raw: Raw, refused: frozenset[str]) -> bool:
+    """Whether a choice names a tool of these types; a maker refuses to choose what is not there."""
+    try:
+        choice = msgspec.json.decode(raw, type=_Choice)
+    except msgspec.ValidationError:
+        return False  # a word
+    return choice.type in refused or any(tool.type in refused for tool in choice.tools)
 
 
 def _include(fields: Fields, value: str) -> None:
