@@ -1,12 +1,19 @@
-"""The two backends that every client is tried against: the sandbox, and a strict upstream."""
+"""What every client is tried against: the sandbox, and upstreams that refuse what OpenAI refuses."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from compat.shown import SIX
 from compat.steered import Backend, steered_answer
 from fakes.server import Gateway
 from fakes.upstream import ScriptedUpstream
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "shows(*cells): rows of docs/api/compatibility.md that this test proves"
+    )
 
 
 @pytest.fixture(params=["sandbox", "upstream"])
@@ -20,3 +27,35 @@ def backend(request: pytest.FixtureRequest, gateway: Gateway) -> Iterator[Backen
     upstream.strict = True
     yield Backend("upstream", gateway.base_url, gateway.live_key())
     assert upstream.calls, "the client never came to the upstream"
+
+
+@pytest.fixture(scope="session")
+def bridging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, ScriptedUpstream]]:
+    """A server whose only upstream serves /responses and nothing else, and is as strict as OpenAI."""
+    served = Gateway(tmp_path_factory.mktemp("bridging")).start()
+    with ScriptedUpstream(steered_answer, strict=True, serves=("/responses",)) as scripted:
+        scripted.api_key = served.add_upstream(
+            "responses-only", scripted.base_url, SIX, dialect="openai_responses"
+        )
+        yield served, scripted
+    served.stop()
+    served.assert_clean_log()
+
+
+@pytest.fixture
+def responses_only(bridging: tuple[Gateway, ScriptedUpstream]) -> Iterator[Backend]:
+    """A live key of that server; nothing may reach the upstream that OpenAI would refuse."""
+    served, scripted = bridging
+    scripted.reset()
+    yield Backend("upstream", served.base_url, served.live_key(), scripted)
+    assert scripted.calls, "the client never came to the upstream"
+    assert not scripted.faults, f"the upstream's scripts went wrong: {scripted.faults}"
+    served.assert_clean_log()
+
+
+@pytest.fixture
+def sandboxed(bridging: tuple[Gateway, ScriptedUpstream]) -> Iterator[Backend]:
+    """A test key of that server."""
+    served, _ = bridging
+    yield Backend("sandbox", served.base_url, served.test_key)
+    served.assert_clean_log()

@@ -5,18 +5,22 @@ With the same words in the prompt, the same test runs against the built-in sandb
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from fakes import replies
+from fakes import replies, responses_replies
 from fakes.received import Request
+from fakes.responses_replies import Called, Said, Thought
 from fakes.steps import Script
+from fakes.upstream import ScriptedUpstream
 
 PLAIN_MODEL = "gpt-5.5"
 TOOL_MODEL = "gpt-5.2"  # takes tools at any reasoning effort on Chat Completions
 DIRECTIVE = re.compile(r"\[\[sandbox:(reply|tool) (.*?)\]\]", re.DOTALL)
 USAGE = replies.usage(1200, 40, cached=128, reasoning=16)
+RESPONSES_USAGE = responses_replies.usage(1200, 40, cached=128, reasoning=16)
+RESULTS = ("function_call_output", "custom_tool_call_output")
 
 
 class Backend(msgspec.Struct, frozen=True):
@@ -25,6 +29,12 @@ class Backend(msgspec.Struct, frozen=True):
     name: str
     base_url: str
     key: str
+    upstream: ScriptedUpstream | None = None
+
+    @property
+    def url(self) -> str:
+        """The address without /v1, which Anthropic's clients add themselves."""
+        return self.base_url.removesuffix("/v1")
 
 
 def prompt_for_text(text: str) -> str:
@@ -41,10 +51,18 @@ def steered_answer(request: Request) -> Script:
     """Do what the directive in the prompt says; quote the tool's result once there is one."""
     if request.method != "POST":
         return replies.polite_answer(request)
-    body = request.json
-    assert isinstance(body, dict)
+    if request.path.partition("?")[0].endswith("/responses"):
+        return _responses_answer(request)
+    return _chat_answer(request)
+
+
+# ---- Chat Completions ------------------------------------------------------------------------------------
+
+
+def _chat_answer(request: Request) -> Script:
+    body = _body(request)
     streamed, model = bool(body.get("stream")), replies.SNAPSHOTS[body["model"]]
-    results = [_text(message) for message in body["messages"] if message["role"] == "tool"]
+    results = [_text(message["content"]) for message in body["messages"] if message["role"] == "tool"]
     kind, told = _directive(body["messages"])
     if kind == "tool" and not results:
         tool, _, arguments = told.partition(" ")
@@ -56,16 +74,82 @@ def steered_answer(request: Request) -> Script:
     return replies.plain_reply(text, model=model, usage=USAGE)
 
 
-def _directive(messages: list[dict[str, object]]) -> tuple[str, str]:
+# ---- Responses -------------------------------------------------------------------------------------------
+
+
+def _responses_answer(request: Request) -> Script:
+    """As above; the model thinks before all that it says, where the request asks for that."""
+    body = _body(request)
+    thought = [Thought(("I ", "think."))] if _reasons(body) else []
+    said = [*thought, _said(_items(body), body.get("tools") or ())]
+    write = responses_replies.stream_reply if body.get("stream") else responses_replies.plain_reply
+    return write(said, usage=RESPONSES_USAGE)
+
+
+def _items(body: dict) -> list[dict]:
+    told = body["input"]
+    return told if isinstance(told, list) else [{"role": "user", "content": told}]
+
+
+def _said(items: list[dict], tools: Sequence[dict]) -> Said | Called:
+    results = [_text(item["output"]) for item in items if item.get("type") in RESULTS]
+    kind, told = _directive([item for item in items if "role" in item])
+    if kind == "reply" or results:
+        text = f"The tool said: {results[-1]}" if results else told
+        return Said(tuple(text[at : at + 8] for at in range(0, len(text), 8)))
+    name, _, arguments = told.partition(" ")
+    kinds = [tool["type"] for tool in tools if tool.get("name") == name]
+    if not kinds:  # a request beside the turn, as for a title
+        return Said((f"There is no tool {name}.",))
+    if kinds == ["custom"]:
+        return Called(name, json.loads(arguments)["input"], is_custom=True)
+    return Called(name, arguments)
+
+
+def _reasons(body: dict) -> bool:
+    effort = (body.get("reasoning") or {}).get("effort")
+    return effort not in (None, "none") or body["model"] == "gpt-5.3-codex"
+
+
+# ---- what both read --------------------------------------------------------------------------------------
+
+
+def _body(request: Request) -> dict:
+    body = request.json
+    assert isinstance(body, dict)
+    return body
+
+
+def _directive(messages: Sequence[dict]) -> tuple[str, str]:
     for message in reversed(messages):
-        if message["role"] == "user" and (found := DIRECTIVE.search(_text(message))):
+        if message["role"] == "user" and (found := DIRECTIVE.search(_text(message["content"]))):
             return found[1], found[2]
     raise AssertionError("no prompt tells the upstream what to answer")
 
 
-def _text(message: Mapping[str, object]) -> str:
-    content = message["content"]
+def _text(content: object) -> str:
     if isinstance(content, str):
         return content
     assert isinstance(content, list)
     return "".join(part.get("text", "") for part in content)
+
+
+# ---- what the upstream saw -------------------------------------------------------------------------------
+
+
+def assert_reasoned(backend: Backend, model: str, effort: str) -> None:
+    """The model was asked at this effort, and its sealed thought came back with the tool's result."""
+    assert backend.upstream is not None
+    answered = [
+        body
+        for body in map(_body, backend.upstream.calls)
+        if body["model"] in (model, responses_replies.MODELS[model])
+        and any(item.get("type") in RESULTS for item in _items(body))
+    ]
+    assert answered, f"no result of a tool came to {model}"
+    for body in answered:
+        assert body["reasoning"]["effort"] == effort
+        kinds = [item.get("type") for item in body["input"]]
+        called = next(at for at, kind in enumerate(kinds) if kind in ("function_call", "custom_tool_call"))
+        assert kinds[called - 1] == "reasoning", kinds
+        assert body["input"][called - 1]["encrypted_content"]

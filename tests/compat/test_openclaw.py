@@ -1,82 +1,92 @@
 """The real OpenClaw, unmodified, before the real server: what the product is for."""
 
-import json
-import subprocess
-
 import pytest
 
-from compat.steered import PLAIN_MODEL, TOOL_MODEL, prompt_for_call, prompt_for_text
-from fakes.needs import REPOSITORY, node_24, node_modules
+from compat.configured import KEY_VARIABLE, wanted
+from compat.programs import PATHS, run_client
+from compat.shown import Client, Feature, Protocol, shows
+from compat.steered import assert_reasoned, prompt_for_call, prompt_for_text
+from fakes.needs import node_24, node_modules
+from runapi.wire.client_config.openclaw import openclaw_text
 
-TURN_WITHIN_S = 180
 HELLO = "Hello from the other side."
+CHAT_API, RESPONSES_API = '"openai-completions"', '"openai-responses"'
+TURNS = [
+    pytest.param(protocol, model, id=f"{protocol.name.lower()}-{model}")
+    for protocol in (Protocol.CHAT, Protocol.RESPONSES)
+    for model in ("gpt-5.5", "gpt-5.3-codex")
+]
 
 
-def configuration(base_url, model):
-    """The configuration that our documentation gives to customers, for this server and model."""
-    documented = (REPOSITORY / "docs" / "api" / "clients.md").read_text()
-    given = json.loads(documented.partition("```json\n")[2].partition("```")[0])
-    provider = given["models"]["providers"]["runapi"]
-    provider["baseUrl"] = base_url
-    provider["timeoutSeconds"] = 60
-    provider["models"][0]["id"] = model
-    given["agents"]["defaults"]["model"]["primary"] = f"runapi/{model}"
-    return given
+def marked(*features):
+    """These turns, each with the row that it shows."""
+    return [
+        pytest.param(*turn.values, id=turn.id, marks=shows(Client.OPENCLAW, *turn.values, *features))
+        for turn in TURNS
+    ]
 
 
 @pytest.fixture
-def take_turn(backend, tmp_path):
-    """Run one headless turn in a home of its own and return what OpenClaw reports of it."""
-    node, openclaw = node_24(), node_modules() / "openclaw" / "openclaw.mjs"
+def openclaw(tmp_path):
+    """Run a command of OpenClaw's in a home of its own, configured for a protocol and a model."""
+    node, script = node_24(), node_modules() / "openclaw" / "openclaw.mjs"
 
-    def take(message, model):
+    def run(backend, protocol, model, *arguments):
+        text = openclaw_text(wanted(backend, model))
+        assert text.count(CHAT_API) == 1
+        if protocol is Protocol.RESPONSES:
+            text = text.replace(CHAT_API, RESPONSES_API)
         (tmp_path / ".openclaw").mkdir()
-        (tmp_path / ".openclaw" / "openclaw.json").write_text(
-            json.dumps(configuration(backend.base_url, model))
-        )
-        ended = subprocess.run(
-            [
-                *(node, openclaw, "agent", "--local", "--agent", "main"),
-                *("--session-id", "a-turn", "--message", message, "--json"),
-            ],
-            env={
-                "HOME": str(tmp_path),
-                "TMPDIR": str(tmp_path),
-                "PATH": f"{node.parent}:/usr/local/bin:/usr/bin:/bin",
-                "RUNAPI_API_KEY": backend.key,
-            },
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TURN_WITHIN_S,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return json.loads(ended.stdout)
+        (tmp_path / ".openclaw" / "openclaw.json").write_text(text)
+        environment = {
+            "PATH": f"{node.parent}:{PATHS}",
+            "NODE_COMPILE_CACHE": str(node_modules() / ".compile-cache"),  # a start costs several seconds
+            KEY_VARIABLE: backend.key,
+        }
+        return run_client(
+            [node, script, *arguments, "--json"], backend, tmp_path, environment=environment
+        ).json
 
-    return take
+    return run
 
 
-def assert_answered(turn, words, model):
-    assert words in "".join(payload["text"] for payload in turn["payloads"])
+def take_turn(openclaw, backend, protocol, model, message):
+    """Take one turn of the agent, and check what it says of its cost."""
+    turn = openclaw(
+        *(backend, protocol, model),
+        *("agent", "--local", "--agent", "main", "--session-id", "a-turn", "--message", message),
+    )
     agent = turn["meta"]["agentMeta"]
     assert agent["usage"]["input"] > 0
     assert agent["usage"]["output"] > 0
-    assert agent["usage"]["cost"]["totalOrigin"] == "provider-billed"
     assert agent["usage"]["cost"]["total"] > 0
+    if protocol is Protocol.CHAT:  # in Responses it goes by the prices of its configuration
+        assert agent["usage"]["cost"]["totalOrigin"] == "provider-billed"
+    assert agent["terminalReceipt"]["effective"]["model"] == model
     assert agent["terminalReceipt"]["effective"].get("responseModel", model) == model
+    return turn
 
 
-def test_a_plain_turn(take_turn):
-    assert_answered(take_turn(prompt_for_text(HELLO), PLAIN_MODEL), HELLO, PLAIN_MODEL)
+@pytest.mark.parametrize(("protocol", "model"), marked(Feature.PLAIN, Feature.STREAM))
+def test_a_plain_turn(openclaw, sandboxed, protocol, model):
+    chosen = ("--model", f"runapi/{model}", "--prompt", prompt_for_text(HELLO))
+    reply = openclaw(sandboxed, protocol, model, "infer", "model", "run", "--local", *chosen)
+    assert [output["text"] for output in reply["outputs"]] == [HELLO]
 
 
-def test_a_turn_that_runs_a_tool(take_turn, tmp_path):
+@pytest.mark.parametrize(("protocol", "model"), marked(Feature.TOOL, Feature.REASONING))
+def test_a_turn_that_runs_a_tool(openclaw, responses_only, tmp_path, protocol, model):
     """The shell works out the 42: neither prompt nor model could quote it else."""
     proof = tmp_path / "proof"
-    command = f"echo tool-ran-$((40+2)) | tee {proof}"
-    turn = take_turn(prompt_for_call("exec", {"command": command}), TOOL_MODEL)
-    assert_answered(turn, "tool-ran-42", TOOL_MODEL)
+    command = prompt_for_call("exec", {"command": f"echo tool-ran-$((40+2)) | tee {proof}"})
+    turn = take_turn(openclaw, responses_only, protocol, model, command)
+    assert "tool-ran-42" in "".join(payload["text"] for payload in turn["payloads"])
     assert proof.read_text() == "tool-ran-42\n"
     assert turn["meta"]["agentMeta"]["terminalReceipt"]["successfulToolNames"] == ["exec"]
+    assert_reasoned(responses_only, model, "medium")
+
+
+def test_a_turn_that_runs_a_tool_on_a_test_key(openclaw, sandboxed, tmp_path):
+    command = prompt_for_call("exec", {"command": f"echo tool-ran-$((40+2)) | tee {tmp_path / 'proof'}"})
+    turn = take_turn(openclaw, sandboxed, Protocol.CHAT, "gpt-5.4-mini", command)
+    assert "tool-ran-42" in "".join(payload["text"] for payload in turn["payloads"])

@@ -171,13 +171,10 @@ def _added(name: str, schema: dict) -> dict:
                 "additionalProperties": False,
             }
             return _with(schema, type={"type": "string", "enum": ["function", "custom"]}, custom=custom)
-        case "ChatCompletionStreamResponseDelta":  # as searching models of OpenAI's send them
-            return _with(schema, annotations={"type": "array", "items": _annotation()})
         case "CustomToolCall":
             return _with(schema, status={"enum": ["in_progress", "completed", "incomplete"]})
-        case "Embedding":
-            numbers = schema["properties"]["embedding"]
-            return _with(schema, embedding={"anyOf": [numbers, {"type": "string"}]})
+        case "ChatCompletionStreamResponseDelta" | "CreateEmbeddingResponse" | "Embedding":
+            return _with(schema, **_loosened(name, schema["properties"]))
         case delta if delta.startswith("Response") and delta.endswith("DeltaEvent"):
             return _with(schema, obfuscation={"type": "string"})
         case "Response":
@@ -192,10 +189,17 @@ def _added(name: str, schema: dict) -> dict:
             return schema
 
 
-def _annotation() -> object:
-    """What the schema has in a whole answer."""
-    message = _schemas()["ChatCompletionResponseMessage"]
-    return _inline(message["properties"]["annotations"]["items"], (), closed=True)
+def _loosened(name: str, properties: dict) -> dict[str, object]:
+    """The properties that may be more than the schema says."""
+    match name:
+        case "Embedding":
+            return {"embedding": {"anyOf": [properties["embedding"], {"type": "string"}]}}
+        case "CreateEmbeddingResponse":
+            return {"usage": _with(properties["usage"], cost={"type": "number", "minimum": 0})}
+        case _:  # the annotations of a whole answer, which models that search stream as well
+            message = _schemas()["ChatCompletionResponseMessage"]["properties"]
+            annotation = _inline(message["annotations"]["items"], (), closed=True)
+            return {"annotations": {"type": "array", "items": annotation}}
 
 
 def _with(schema: dict, **properties: object) -> dict:

@@ -122,7 +122,7 @@ def written(dialect, payloads):
     """The bytes of a stream whose events hold these JSON texts."""
     if dialect is Dialect.CHAT:
         return chunks.sse(*payloads)
-    named = [(json.loads(payload.decode(errors="replace")), payload) for payload in payloads]
+    named = [(json.loads(payload.decode(errors="replace"), parse_int=str), payload) for payload in payloads]
     kinds = [fields.get("type") if isinstance(fields, dict) else "" for fields, _ in named]
     return b"".join(
         b"event: %b\ndata: %b\n\n"
@@ -152,7 +152,7 @@ def check_events(out):
         assert all(line.startswith(b"event: ") for line in name)
         assert data.startswith(b"data: ")
         if data != b"data: [DONE]":
-            json.loads(data[6:].decode(), parse_constant=pytest.fail)
+            json.loads(data[6:].decode(), parse_constant=pytest.fail, parse_int=str)
 
 
 def places(value, path=()):
@@ -215,7 +215,7 @@ def test_whole_answer_is_json_whatever_its_upstream_says(upstream, to, data):
     except BadReplyError:
         return
     reply.text()
-    json.loads(reply.render("m", COST, COUNTED), parse_constant=pytest.fail)
+    json.loads(reply.render("m", COST, COUNTED), parse_constant=pytest.fail, parse_int=str)
 
 
 def translated(upstream, to, body) -> TranslatedReply:
@@ -271,6 +271,17 @@ def test_type_of_an_event_cannot_hold_another_event(dialect):
     stream = passing(dialect)
     out = play(stream, written(dialect, [json.dumps(event).encode() for event in [odd, *SAMPLES[dialect]]]))
     check_events(out)
+    assert stream.fault is StreamFault.UNREADABLE
+
+
+@pytest.mark.parametrize("to", [None, *Dialect])
+@pytest.mark.parametrize("upstream", Dialect)
+def test_report_that_is_not_text_is_unreadable(upstream, to):
+    texts = [json.dumps(event).encode() for event in SAMPLES[upstream]]
+    texts = [text.replace(b'"output_tokens": ', b'"odd": "\xff", "output_tokens": ') for text in texts]
+    texts = [text.replace(b'"prompt_tokens": ', b'"odd": "\xff", "prompt_tokens": ') for text in texts]
+    stream = passing(upstream) if to is None else stream_for(to, upstream)
+    play(stream, written(upstream, texts))
     assert stream.fault is StreamFault.UNREADABLE
 
 
@@ -390,6 +401,21 @@ def test_usage_that_grows_without_end_is_unreadable():
     for stream in (passing(Dialect.ANTHROPIC), stream_for(Dialect.CHAT, Dialect.ANTHROPIC)):
         play(stream, data)
         assert stream.fault is StreamFault.UNREADABLE
+
+
+@pytest.mark.parametrize("to", Dialect)
+def test_thoughts_before_the_first_word_are_not_kept_for_ever(to):
+    item = answers.reasoning()
+    event = written(
+        Dialect.RESPONSES,
+        [
+            json.dumps({"type": "response.output_item.done", "output_index": index, "item": item}).encode()
+            for index in range(20_000)
+        ],
+    )
+    stream = stream_for(to, Dialect.RESPONSES)
+    stream.feed(event)
+    assert (stream.fault is StreamFault.UNREADABLE) is not stream.delivers
 
 
 @pytest.mark.parametrize("dialect", [Dialect.RESPONSES, Dialect.ANTHROPIC])

@@ -144,8 +144,7 @@ def read_at(name, depth):
     dialect, sample = BODIES[name]
     try:
         return read_request(dialect, sample.replace(b'"@"', nested(depth)))
-    except Problem as problem:
-        assert problem.code == "invalid_json"
+    except Problem:
         return None
 
 
@@ -184,9 +183,9 @@ def test_whatever_depth_is_read_can_be_used_from_deeper_in_the_program(name):
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"9" * 5_000])
-def test_number_that_nobody_can_read_is_not_counted_exactly(number):
+def test_number_that_nobody_can_read_stands_in_the_way_of_no_count(number):
     body = responses(text={"more": "@"}).replace(b'"@"', number)
-    assert not is_counted_exactly(read_responses_request(body))
+    assert is_counted_exactly(read_responses_request(body))
 
 
 @pytest.mark.parametrize(

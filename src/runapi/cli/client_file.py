@@ -15,7 +15,9 @@ MOST_BYTES = 10_000_000
 
 _KEY = re.compile(PATTERN)
 _SECRET = re.compile(
-    r"""((?:key|token|secret|password|auth)["']?\s*[:=]\s*["']?)(?!\$|\{env:)[^\s"',]{8,}""", re.IGNORECASE
+    r"""((?:key|token|secret|password|auth)["']?\s*[:=]\s*["']?)"""
+    r"""(?!\$|\{env:|(?-i:[A-Z][A-Z0-9_]*_(?:KEY|TOKEN))(?:["',\s]|$))[^\s"',]{8,}""",  # but for names of variables
+    re.IGNORECASE,
 )
 
 

@@ -6,6 +6,7 @@ from typing import assert_never
 from runapi.core import bridge_problems
 from runapi.core.bridge import Obstacle
 from runapi.core.catalog import Model
+from runapi.core.dialects import ENDPOINTS
 from runapi.core.problems import Problem
 from runapi.core.routing import Deployment
 from runapi.flows.exchange import Step
@@ -16,14 +17,14 @@ def find_ways(asking: Asking, model: Model, deployments: Sequence[Deployment]) -
     """Give the upstreams that can be asked, best first; none only where there are no deployments.
 
     Where the catalogue knows of no way, for it speaks of OpenAI, the operator's word counts that an upstream serves the
-    model; but not to get around what the way that it knows of cannot say.
+    model; but not to get around what the way that it knows of cannot say, and not for a model that makes vectors.
 
     Raises:
         Problem: 400 or 404, none of them can be asked this.
     """
     route: list[Step] = []
     problem: Problem | None = None
-    for is_lenient in (False, True):
+    for is_lenient in (False, True) if _is_talked_with(model) else (False,):
         for deployment in deployments:
             try:
                 way = asking.way(deployment.upstream.dialects, is_lenient=is_lenient)
@@ -39,6 +40,11 @@ def find_ways(asking: Asking, model: Model, deployments: Sequence[Deployment]) -
     if route or not deployments:
         return route
     raise problem or bridge_problems.wrong_endpoint(model.id, asking.endpoint)
+
+
+def _is_talked_with(model: Model) -> bool:
+    """Whether it is a model that answers what it is told, in whatever dialect."""
+    return any(endpoint in model.endpoints for endpoint in ENDPOINTS.values())
 
 
 def _problem_of(obstacle: Obstacle, model: Model, endpoint: str) -> Problem:

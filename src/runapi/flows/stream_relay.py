@@ -340,8 +340,10 @@ class StreamRelay:
         self._stalled = False
         self._note_left()
 
-    async def _beat(self) -> None:
-        await self._write(self._stream.heartbeat(self._attempts.way.answer_id, int(time.time())))
+    def _beat(self) -> None:
+        """Send a sign of life; it is written now, in front of whatever is read from here on."""
+        self._attempts.keep_way()
+        self._beats.begin(self._write(self._stream.heartbeat(self._attempts.way.answer_id, int(time.time()))))
 
     def _say(self, problem: Problem) -> bytes:
         """The last words of an answer that broke off.
@@ -402,5 +404,6 @@ class StreamRelay:
         due_s = self._times.beat_due_s()
         if now_s < due_s:
             return due_s
-        self._beats.begin(self._beat())
+        if not self._beats.are_barred:
+            self._beat()
         return self._times.note_beat(now_s)

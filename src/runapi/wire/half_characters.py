@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
+from runapi.core.problems import Problem
+
 T = TypeVar("T")
 
 
@@ -21,6 +23,28 @@ def decode_mending(decode: Callable[[bytes], T], data: bytes) -> T:
         raise
     except msgspec.DecodeError:
         return decode(without_half_characters(data))
+
+
+def read_mended(read: Callable[[bytes], T], body: bytes) -> tuple[T, bytes]:
+    """Read a request's body, mended first if need be; give with what was read the bytes that stand for it.
+
+    Args:
+        read: refuses what it cannot read with `invalid_json`.
+        body: as the client sent it.
+
+    Raises:
+        Problem: as `read` does.
+    """
+    try:
+        return read(body), body
+    except Problem as problem:
+        if problem.code != "invalid_json":
+            raise
+        try:
+            mended = without_half_characters(body)
+        except (ValueError, RecursionError):
+            raise problem from None
+        return read(mended), mended
 
 
 def without_half_characters(raw: bytes) -> bytes:

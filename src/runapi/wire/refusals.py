@@ -16,7 +16,8 @@ _WORDS = {
     "object": "an object",
     "str": "a string",
 }
-_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?$", re.DOTALL)
+_AT = " - at `$"  # what msgspec puts between a fault and its place; a client's word may hold it too, further to the front
+_LONGEST_PLACE = 200
 _IN_A_MAP = "[...]"  # how msgspec names a value of an object whose keys it does not know
 _MISSING = re.compile(r"^Object missing required field `(?P<field>[^`]+)`$")
 _WRONG_TYPE = re.compile(r"^Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`$")
@@ -50,9 +51,9 @@ def problem_of(fault: str, within: str = "", words: tuple[str, ...] = ()) -> Pro
         within: where that, what was read, stands in the request.
         words: those that are allowed, should a word be the fault.
     """
-    match = _PLACE.match(fault)
-    what, place = (match["what"], match["place"] or "") if match else (fault, "")
-    param = _joined(within, place.split(_IN_A_MAP)[0])
+    what, at, place = fault.rpartition(_AT)
+    what, place = (what, place.removeprefix(".").removesuffix("`")) if at else (fault, "")
+    param = _joined(within, place.split(_IN_A_MAP)[0][:_LONGEST_PLACE])
     if missing := _MISSING.match(what):
         return problems.missing_parameter(_joined(param, missing["field"]))
     if wrong := _WRONG_TYPE.match(what):

@@ -88,4 +88,5 @@ def with_cost(raw_usage: bytes, cost_usd: str) -> bytes:
         fields = msgspec.json.decode(raw_usage, type=dict[str, Raw])
         fields.pop("cost", None)
         raw_usage = msgspec.json.encode(fields)
-    return b'%b,"cost":%b}' % (raw_usage.rstrip()[:-1].rstrip(), cost_usd.encode())
+    others = raw_usage.rstrip()[:-1].rstrip()
+    return b'%b%b"cost":%b}' % (others, b"" if others.endswith(b"{") else b",", cost_usd.encode())

@@ -9,6 +9,11 @@ class EventTooLongError(ValueError):
     """An event grew too long without ending."""
 
 
+def is_name(text: str) -> bool:
+    """Whether it can stand behind `event: `; with an end of line in it, it would be more than a name."""
+    return "\n" not in text and "\r" not in text
+
+
 class Splitter:
     """Collect bytes and cut them where an empty line ends an event.
 
@@ -44,7 +49,7 @@ class Splitter:
             data = data.removeprefix(_BOM)
         if _END in data or (held and data.startswith(b"\n") and held.endswith(b"\n")):
             if held:
-                data = b"%b%b" % (held, data)
+                data = bytes(held) + data
                 held.clear()
             blocks = data.split(_END)
             rest = blocks.pop()
@@ -58,7 +63,7 @@ class Splitter:
 
     def _rest(self) -> bytes:
         """Take out what was not finished, its last line ended if a return had come."""
-        rest = b"%b%b" % (self._held, b"\n" if self._carriage else b"")
+        rest = bytes(self._held) + (b"\n" if self._carriage else b"")
         self._held, self._carriage = bytearray(), b""
         return rest
 
@@ -88,7 +93,7 @@ class EventSplitter(Splitter):
 
     def take_held(self) -> bytes:
         """Take away the beginning of an event; whoever does so feeds it again."""
-        held = b"%b%b" % (self._held, self._carriage)
+        held = bytes(self._held) + self._carriage
         self._held, self._carriage = bytearray(), b""
         return held
 

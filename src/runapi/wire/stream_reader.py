@@ -82,7 +82,9 @@ class StreamReader(ABC, Generic[AnyFolder]):
                 if data == _DONE:
                     self._end()
                 elif data:
-                    self._take_event(data)
+                    self._take_event(
+                        data.replace(b"\n", b" ")
+                    )  # of several lines: white space to JSON, an end to SSE
             except (ValueError, RecursionError):
                 self.fault = StreamFault.UNREADABLE
         out, self._folder.out = self._folder.out, []

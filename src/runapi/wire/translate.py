@@ -30,6 +30,8 @@ from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.reasoning_memory import Thought, ThoughtCollector
 from runapi.wire.stops import StopFilter
 
+_MOST_WAITING = 10_000  # events
+
 
 class Reader(Protocol):
     """Reads one upstream's stream: bytes in, events out."""
@@ -180,6 +182,8 @@ class TranslatedStream(Delivery):
             self._be_ended()
         if not self.delivers and not self.ended:
             self._waiting += [event for event in passed if not isinstance(event, ReasoningDelta)]
+            if len(self._waiting) > _MOST_WAITING:
+                self.fault = StreamFault.UNREADABLE  # an answer that does not begin
             return b""  # of the reasoning nothing is shown, or it would have delivered something
         if self._waiting:
             passed, self._waiting = self._waiting + passed, []

@@ -27,11 +27,14 @@ def test_page_that_is_known_is_not_sent_again(gateway: Gateway):
 
 
 def test_forms_and_pages_have_names_of_their_own(gateway: Gateway):
-    etags = {ask(gateway, path).headers["etag"] for path in ("/docs/chat", "/docs/chat.md", "/docs/streaming", "/")}
+    etags = {
+        ask(gateway, path).headers["etag"] for path in ("/docs/chat", "/docs/chat.md", "/docs/streaming", "/")
+    }
     assert len(etags) == 4
-    assert visit(gateway, "/docs/chat.md").headers["etag"] == visit(
-        gateway, "/docs/chat", accept="text/markdown"
-    ).headers["etag"]
+    assert (
+        visit(gateway, "/docs/chat.md").headers["etag"]
+        == visit(gateway, "/docs/chat", accept="text/markdown").headers["etag"]
+    )
 
 
 def test_page_is_compressed_for_who_takes_it(gateway: Gateway):
@@ -61,7 +64,13 @@ def test_style_is_kept_for_ever_under_a_name_that_changes_with_it(gateway: Gatew
     assert style.headers["cache-control"] == "public, max-age=31536000, immutable"
     wrong = ask(gateway, "/static/000000000000/site.css")
     assert wrong.headers["cache-control"] == "public, max-age=3600"
-    for missing in ("/static/x/nope.css", "/static/", "/static/../site.py", "/static/x/%2e%2e/site.py", "/static/x"):
+    for missing in (
+        "/static/x/nope.css",
+        "/static/",
+        "/static/../site.py",
+        "/static/x/%2e%2e/site.py",
+        "/static/x",
+    ):
         assert ask(gateway, missing).status == 404
 
 

@@ -9,7 +9,9 @@ from web.site.visits import BROWSER, MODELS, library, visit
 OTHERS = [locale for locale in library().locales if locale != "en"]
 
 
-@pytest.mark.parametrize("path", ["/docs/streeming", "/nope", "/docs/chat/more", "/~x", "/%e2%82%ac", "/a/../b"])
+@pytest.mark.parametrize(
+    "path", ["/docs/streeming", "/nope", "/docs/chat/more", "/~x", "/%e2%82%ac", "/a/../b"]
+)
 def test_person_gets_a_page(gateway: Gateway, path: str):
     response = visit(gateway, path)
     text = response.body.decode()

@@ -7,7 +7,17 @@ import pytest
 
 from fakes.server import Gateway
 from runapi.web.site.content import Page
-from web.site.visits import MODELS, all_pages, front_matter, library, path_of, text_of, twin_of, visit, words_of
+from web.site.visits import (
+    MODELS,
+    all_pages,
+    front_matter,
+    library,
+    path_of,
+    text_of,
+    twin_of,
+    visit,
+    words_of,
+)
 
 LARGEST_BYTES = 100_000
 PAGES = all_pages()
@@ -20,7 +30,9 @@ def name_of(page: Page) -> str:
 def test_there_is_a_page_for_each_model_and_family():
     paths = library().pages["en"]
     assert {f"models/{model}" for model in MODELS} <= set(paths)
-    assert {"", "models", "models/gpt", "pricing", "docs", "status", "changelog", "terms", "privacy"} <= set(paths)
+    assert {"", "models", "models/gpt", "pricing", "docs", "status", "changelog", "terms", "privacy"} <= set(
+        paths
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -31,7 +43,9 @@ def test_page_is_html_that_stands_alone(gateway: Gateway, page: Page):
     assert len(response.body) <= LARGEST_BYTES
     assert f'<html lang="{page.locale}">' in text
     assert text.count("<h1>") == 1
-    assert not re.search(r"(?:src|href)=\"(?:https?:)?//(?!127\.0\.0\.1)[^\"]*\.(?:js|css|woff2?|png|svg)", text)
+    assert not re.search(
+        r"(?:src|href)=\"(?:https?:)?//(?!127\.0\.0\.1)[^\"]*\.(?:js|css|woff2?|png|svg)", text
+    )
     assert " style=" not in text
     assert not re.search(r"<script(?! src=| type=\"application/ld\+json\")", text)
     assert not re.search(r" on[a-z]+=\"", text)
@@ -77,7 +91,11 @@ def test_links_of_page_and_twin_lead_somewhere(gateway: Gateway, page: Page):
     for path in (path_of(page), twin_of(page)):
         text = text_of(visit(gateway, path, accept="*/*"))
         plain = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL) if path.endswith(".md") else text
-        found = re.findall(r"\]\(([^)\s]*)\)", plain) if path.endswith(".md") else re.findall(r' href="([^"]*)"', text)
+        found = (
+            re.findall(r"\]\(([^)\s]*)\)", plain)
+            if path.endswith(".md")
+            else re.findall(r' href="([^"]*)"', text)
+        )
         broken = [link for link in dict.fromkeys(found) if not leads_somewhere(gateway, link, text)]
         assert broken == [], path
 

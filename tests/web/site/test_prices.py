@@ -40,7 +40,9 @@ def test_price_of_a_request_is_that_of_the_page(gateway: Gateway):
     ).json
     usage = reply["usage"]  # type: ignore[index]
     twin = text_of(visit(gateway, "/models/gpt-5.4.md", accept="*/*"))
-    [row] = re.findall(r"^\| Standard \| RunAPI \| \$([\d.]+) \| \$[\d.]+ \| \$([\d.]+) \|$", twin, re.MULTILINE)
+    [row] = re.findall(
+        r"^\| Standard \| RunAPI \| \$([\d.]+) \| \$[\d.]+ \| \$([\d.]+) \|$", twin, re.MULTILINE
+    )
     per_token = [int(figure.replace(".", "").ljust(len(figure.partition(".")[0]) + 6, "0")) for figure in row]
     pico = usage["prompt_tokens"] * per_token[0] + usage["completion_tokens"] * per_token[1]
     assert usage["cost"] == pytest.approx(pico / 10**12)

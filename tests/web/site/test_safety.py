@@ -3,11 +3,20 @@
 import pytest
 
 from fakes import http
-from fakes.server import Gateway, free_port
+from fakes.server import Gateway
 from runapi.web.site.addresses import MOST_KNOWN, Addresses
 from web.site.visits import BROWSER, text_of, visit
 
-PATHS = ["/", "/docs/chat", "/docs/chat.md", "/nope", "/llms.txt", "/sitemap.xml", "/robots.txt", "/favicon.svg"]
+PATHS = [
+    "/",
+    "/docs/chat",
+    "/docs/chat.md",
+    "/nope",
+    "/llms.txt",
+    "/sitemap.xml",
+    "/robots.txt",
+    "/favicon.svg",
+]
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/docs/", "/favicon.ico", "/openapi.yaml", "/openapi.json"])
@@ -24,7 +33,9 @@ def test_every_answer_has_the_headers_that_protect(gateway: Gateway, path: str):
     assert "set-cookie" not in headers
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "8.8.8.8", "[2001:db8::1]"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "8.8.8.8", "[2001:db8::1]"]
+)
 def test_host_of_a_stranger_gets_into_no_page(gateway: Gateway, host: str):
     for path in ("/", "/docs/chat.md", "/llms.txt", "/sitemap.xml", "/robots.txt", "/openapi.yaml", "/nope"):
         response = visit(gateway, path, headers={"host": host})
@@ -54,7 +65,9 @@ def test_addresses_are_few_however_many_a_visitor_makes_up():
     assert addresses.site_url(b"localhost:1000") == "http://localhost:1000"
 
 
-@pytest.mark.parametrize("host", [b"", b"localhost:x", b"a b", b"localhost/", b"\xff", b"::1", b"0.0.0.0:1", b"224.0.0.1"])
+@pytest.mark.parametrize(
+    "host", [b"", b"localhost:x", b"a b", b"localhost/", b"\xff", b"::1", b"0.0.0.0:1", b"224.0.0.1"]
+)
 def test_odd_hosts_are_told_the_address_that_is_listened_on(host: bytes):
     assert Addresses("", "127.0.0.1", 8000).site_url(host) == "http://127.0.0.1:8000"
 
@@ -84,10 +97,10 @@ def test_hidden_pages_are_gone_from_menus_lists_and_texts(start_gateway):
 
 
 def test_operators_name_and_address_stand_on_the_pages(start_gateway):
-    gateway = start_gateway(brand='Ann & <Bob> "LLM"', contact_email="help@example.com", port=free_port())
+    gateway = start_gateway(brand='Ann & <Bob> "LLM"', contact_email="help@example.com")
     page = text_of(visit(gateway, "/terms"))
     assert "Ann &amp; &lt;Bob&gt; &#34;LLM&#34;" in page
     assert "<Bob>" not in page
     assert 'href="mailto:help@example.com"' in page
-    assert "RunAPI" not in page.replace("RUNAPI", "")
+    assert "RunAPI" not in page
     assert visit(gateway, "/openapi.json", accept=BROWSER).json["info"]["title"] == 'Ann & <Bob> "LLM"'  # type: ignore[index]

@@ -157,9 +157,9 @@ def test_arguments_in_front_of_the_name_wait_for_it():
 
 def test_a_call_without_an_id_gets_one_that_is_the_answers_own():
     (begin,) = [event for event in events_of(call(0, name="f")) if isinstance(event, CallBegin)]
-    assert begin.id == "call_up0"
+    assert begin.id == "call_up_0"
     older = events_of({"function_call": {"name": "f", "arguments": "{}"}}, finish="function_call")
-    assert older[1:4] == [CallBegin(0, "call_up0", "f"), CallDelta(0, "{}"), CallEnd(0)]
+    assert older[1:4] == [CallBegin(0, "call_up_0", "f"), CallDelta(0, "{}"), CallEnd(0)]
     assert older[-1].reason is EndReason.CALLS
 
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import structlog
 import yaml
 
 PACKAGED = Path(__file__).parent
 DEFAULT_LOCALE = "en"
 LOOK_EVERY_S = 2.0
 _EDGE = "---\n"
+_log = structlog.get_logger("runapi.site")
 _Stamp = tuple[tuple[str, int, int], ...]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -68,6 +70,7 @@ class Library(msgspec.Struct, frozen=True):
     strings: Mapping[str, Strings]
     version: int
     hidden: frozenset[str] = frozenset()  # paths that there would be, if the operator did not hide them
+    faults: tuple[str, ...] = ()  # of files that are left out; what they would replace is shown
 
     @property
     def locales(self) -> tuple[str, ...]:
@@ -91,6 +94,7 @@ class Shelf:
         self._looked_s = -LOOK_EVERY_S
         self._models: tuple[str, ...] = ()
         self._library = Library({}, {}, 0)
+        self._faults: list[str] = []
 
     def newest(self, models: tuple[str, ...]) -> Library | None:
         """The library with a page for each of these models; None when it is time to `look` again."""
@@ -98,11 +102,7 @@ class Shelf:
         return None if is_due or models != self._models else self._library
 
     def look(self, models: tuple[str, ...]) -> Library:
-        """Read what has changed: many files at first, mostly none later. Not for two threads at once.
-
-        Raises:
-            ContentFault: a file cannot be used.
-        """
+        """Read what has changed: many files at first, mostly none later. Not for two threads at once."""
         stamp = (tuple(self._stamps()), models)
         if stamp != self._stamp:
             self._library = self._read(models)
@@ -122,14 +122,21 @@ class Shelf:
                     yield str(path), stat.st_mtime_ns, stat.st_size
 
     def _read(self, models: tuple[str, ...]) -> Library:
-        strings = {locale: self._read_strings(locale) for locale in self._list_locales()}
+        self._faults = []
+        strings = {
+            locale: found
+            for locale in self._list_locales()
+            if (found := self._read_strings(locale)) is not None
+        }
         everything = {locale: self._list_pages(locale, models) for locale in strings}
         hidden = frozenset(path for pages in everything.values() for path in pages if self.is_hidden(path))
         shown = {
             locale: {path: page for path, page in pages.items() if path not in hidden}
             for locale, pages in everything.items()
         }
-        return Library(shown, strings, self._library.version + 1, hidden)
+        for fault in self._faults:
+            _log.error("file of the site left out", reason=fault)
+        return Library(shown, strings, self._library.version + 1, hidden, tuple(self._faults))
 
     def _list_locales(self) -> list[str]:
         """English first, then the rest in the order of the setting, or of the alphabet."""
@@ -138,17 +145,23 @@ class Shelf:
         rest = [locale for locale in order if locale in found and locale != DEFAULT_LOCALE]
         return [DEFAULT_LOCALE, *rest]
 
-    def _read_strings(self, locale: str) -> Strings:
+    def _read_strings(self, locale: str) -> Strings | None:
+        """The strings of a locale, the operator's over ours; None if there are none that can be used."""
         texts: dict[str, str] = {}
         summaries: dict[str, str] = {}
         for root in reversed(self.roots):
             path = root / "locales" / f"{locale}.yaml"
             if path.exists():
-                read = _read_yaml(path)
-                summaries |= _texts(read.pop("model_summaries", {}), path)
-                texts |= _texts(read, path)
+                try:
+                    read = _read_yaml(path)
+                    of_models = _texts(read.pop("model_summaries", {}), path)
+                    texts |= _texts(read, path)
+                    summaries |= of_models
+                except ContentFault as fault:
+                    self._faults.append(str(fault))
         if "language" not in texts:
-            raise ContentFault(f'{locale}.yaml has no "language": say what the language calls itself')
+            self._faults.append(f'{locale}.yaml has no "language": say what the language calls itself')
+            return None
         return Strings(locale, texts["language"], texts, summaries)
 
     def _list_pages(self, locale: str, models: tuple[str, ...]) -> dict[str, Page]:
@@ -156,8 +169,13 @@ class Shelf:
         for root in reversed(self.roots):
             folder = root / "content" / locale
             for path in sorted(folder.glob("**/*.md")):
-                file = self._read_file(path, path.relative_to(folder).with_suffix("").as_posix())
-                pages |= {page.path: page for page in _expand(file, locale, models)}
+                name = path.relative_to(folder).with_suffix("").as_posix()
+                try:
+                    file = self._read_file(path, name)
+                except ContentFault as fault:
+                    self._faults.append(str(fault))
+                else:
+                    pages |= {page.path: page for page in _expand(file, locale, models)}
         plain = {path: page for path, page in pages.items() if page.model is None}
         return {**pages, **plain}  # a page of its own goes before one of a family
 

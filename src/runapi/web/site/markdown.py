@@ -81,7 +81,7 @@ def _shape(state: StateCore) -> None:
         if token.type == "heading_open":
             _name_heading(token, state.tokens[index + 1], env["headings"])
         elif token.type in ("th_open", "td_open"):
-            _class_cell(token)
+            _class_cell(token, state.tokens[index + 1], state.tokens[index + 2])
     for group, (start, fences) in enumerate(_tab_groups(state.tokens), 1):
         state.tokens[start].meta["tabs"] = (group, [read_fence(fence.info) for fence in fences])
         for place, fence in enumerate(fences, 1):
@@ -98,13 +98,15 @@ def _name_heading(token: Token, inline: Token, headings: list[Heading]) -> None:
         headings.append(Heading(level, slug, text))
 
 
-def _class_cell(token: Token) -> None:
-    """An alignment as a class: the page's security policy forbids style attributes."""
-    style = token.attrs.pop("style", None)
+def _class_cell(opening: Token, inline: Token, closing: Token) -> None:
+    """An alignment as a class, for the security policy forbids style attributes; a head that is empty heads nothing."""
+    style = opening.attrs.pop("style", None)
     if style is not None:
-        token.attrSet("class", str(style).removeprefix("text-align:"))
-    if token.type == "th_open":
-        token.attrSet("scope", "col")
+        opening.attrSet("class", str(style).removeprefix("text-align:"))
+    if opening.type == "th_open" and inline.content.strip():
+        opening.attrSet("scope", "col")
+    elif opening.type == "th_open":
+        opening.tag = closing.tag = "td"
 
 
 def _tab_groups(tokens: Sequence[Token]) -> Iterator[tuple[int, list[Token]]]:

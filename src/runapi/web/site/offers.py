@@ -47,7 +47,7 @@ class ClientConfigs:
         self._offer = make_offer(facts, base_url)
         self._is_private = is_private_name(urlsplit(base_url).hostname or "")
 
-    def context(self) -> dict[str, Callable[..., str]]:
+    def context(self) -> dict[str, Callable[..., object]]:
         """Everything by the name under which pages know it."""
         return {
             "openclaw_config": self._writer(openclaw_text, self._offer.beside),
@@ -57,7 +57,12 @@ class ClientConfigs:
             "opencode_config": self._writer(opencode_text, self._small),
             "aider_metadata": self._writer(aider_metadata, self._small),
             "small_model": self._offer.cheapest,
+            "text_models": self.text_models,
         }
+
+    def text_models(self, prefix: str = "") -> list[str]:
+        """The ids of the models that write text and whose names begin so, best first."""
+        return [model.id for model in self._offer.models if model.id.startswith(prefix)]
 
     def _small(self, _first: str) -> str:
         return self._offer.cheapest()

@@ -79,11 +79,7 @@ class Press:
         return self._facts[2]
 
     async def library(self) -> Library:
-        """The pages as they are in their files.
-
-        Raises:
-            ContentFault: a file cannot be used.
-        """
+        """The pages as they are in their files."""
         models = tuple(self.facts().models)
         library = self._shelf.newest(models)
         if library is None:

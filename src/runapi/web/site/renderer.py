@@ -25,6 +25,7 @@ MACROS = "macros.md.j2"
 MORE_MACROS = "*_macros.md.j2"
 CHANGES = PACKAGED / "changes.md"
 _DEAD_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(\)")
+_DEAD_ANCHOR = re.compile(r'<a\b[^>]*\bhref=""[^>]*>(.*?)</a>', re.DOTALL)
 _WIDGET = re.compile("(?:<p>)?\x02([0-9]+)\x03(?:</p>)?")
 
 
@@ -149,7 +150,7 @@ class Renderer:
 
         widgets = {name: draw(name) for name in self._widgets}
         rendered = self._writer.render(self._body(view.page, {**context, **macros, **widgets}), values.t)
-        html = _WIDGET.sub(lambda found: drawn[int(found[1])], rendered.html)
+        html = _WIDGET.sub(lambda found: _DEAD_ANCHOR.sub(r"\1", drawn[int(found[1])]), rendered.html)
         return html, rendered.headings
 
     def _template(self, name: str, context: dict[str, Any]) -> str:

@@ -52,7 +52,7 @@ class _OpenBlock:
         self.input = block.input  # given at once, by servers that do not stream it
         self.has_arguments = False
         self.thinking = [block.thinking]
-        self.signature = block.signature or ""
+        self.signature = [block.signature or ""]
         self.data = block.data
 
 
@@ -110,7 +110,7 @@ class _Folder:
             block.thinking.append(delta.thinking)
             self.out.append(ReasoningDelta(delta.thinking))
         elif delta.signature:
-            block.signature += delta.signature
+            block.signature.append(delta.signature)
 
     def end_block(self, index: int) -> None:
         block = self._open.pop(index, None)
@@ -123,7 +123,9 @@ class _Folder:
                     self.out.append(CallDelta(block.call, given))
                 self.out.append(CallEnd(block.call))
             case "thinking":
-                self.out.append(ReasoningEnd(seal_thinking(block.signature, "".join(block.thinking))))
+                self.out.append(
+                    ReasoningEnd(seal_thinking("".join(block.signature), "".join(block.thinking)))
+                )
             case "redacted_thinking":
                 self.out.append(ReasoningEnd(seal_redacted(block.data)))
             case _:
@@ -210,8 +212,8 @@ def read_answer(body: bytes, created_s: int = 0) -> list[Event]:
         for index, block in enumerate(content):
             folder.begin_block(index, block)
             folder.end_block(index)
-    except _Contradiction:
+        folder.take_end(message.stop_reason, message.stop_sequence)
+        folder.end()
+    except (ValueError, RecursionError):
         raise BadReplyError from None
-    folder.take_end(message.stop_reason, message.stop_sequence)
-    folder.end()
     return folder.out

@@ -38,7 +38,7 @@ def to_asked(request: MessagesRequest) -> Asked:
         Problem: 400, naming what no other dialect can say.
     """
     known = request.known
-    if known.mcp_servers:
+    if known.calls_servers:
         raise unsupported("mcp_servers", "Anthropic alone calls them for you. Give the model tools instead.")
     if known.max_tokens == 0:
         raise problems.invalid_value("max_tokens", "expected at least 1, but got 0 instead.")

@@ -4,6 +4,7 @@ What an upstream says of several calls may overlap; the blocks of a stream do no
 until those before it have ended.
 """
 
+from collections import deque
 from enum import StrEnum
 from typing import Protocol
 
@@ -79,10 +80,11 @@ class _Lane:
 class BlockWriter:
     """Writes the blocks of a stream."""
 
-    __slots__ = ("_delta_head", "_index", "_is_shown", "_lanes")
+    __slots__ = ("_delta_head", "_index", "_is_shown", "_lanes", "_newest")
 
     def __init__(self) -> None:
-        self._lanes: list[_Lane] = []
+        self._lanes: deque[_Lane] = deque()
+        self._newest: dict[object, _Lane] = {}  # of each key; none before it is open
         self._is_shown = False  # the client knows of the first of them
         self._index = -1
         self._delta_head = b""
@@ -93,24 +95,26 @@ class BlockWriter:
     def begin(self, key: object, block: Written, *, is_call: bool = False) -> bytes:
         if self._lanes and not self._lanes[-1].is_call:
             self._lanes[-1].ended = True
-        self._lanes.append(_Lane(key, block, is_call=is_call))
+        self._newest[key] = lane = _Lane(key, block, is_call=is_call)
+        self._lanes.append(lane)
         return self._go_on()
 
     def add(self, key: object, gain: Gain, text: str) -> bytes:
+        lane = self._newest.get(key)
+        if lane is None or lane.ended:
+            return b""
         delta = _DELTAS[gain] % msgspec.json.encode(text)
-        for lane in reversed(self._lanes):
-            if lane.key == key and not lane.ended:
-                if lane is self._lanes[0]:
-                    return b"%b%b}\n\n" % (self._delta_head, delta)
-                lane.deltas.append(delta)
-                return b""
+        if lane is self._lanes[0]:
+            return b"%b%b}\n\n" % (self._delta_head, delta)
+        lane.deltas.append(delta)
         return b""
 
     def end(self, key: object) -> bytes:
         """End a block; the next one begins, if there is one."""
-        for lane in self._lanes:
-            if lane.key == key:
-                lane.ended = True
+        lane = self._newest.pop(key, None)
+        if lane is None:
+            return b""
+        lane.ended = True
         return self._go_on()
 
     def end_all(self) -> bytes:
@@ -129,7 +133,7 @@ class BlockWriter:
             if not lane.ended:
                 break
             out.append(_STOP % self._index)
-            del self._lanes[0]
+            self._lanes.popleft()
             self._is_shown = False
         return b"".join(out)
 
@@ -142,30 +146,48 @@ class BlockWriter:
         return start + b"".join(b"%b%b}\n\n" % (self._delta_head, delta) for delta in deltas)
 
 
+class _Folded:
+    """A block of a whole message, and what it gained, by field."""
+
+    __slots__ = ("block", "gains", "key")
+
+    def __init__(self, key: object, block: Written) -> None:
+        self.key = key
+        self.block = block
+        self.gains: dict[Gain, list[str]] = {}
+
+    def written(self) -> Written:
+        """The block; arguments that are no object stand in one."""
+        gained = {gain: "".join(texts) for gain, texts in self.gains.items()}
+        arguments = gained.pop(Gain.ARGUMENTS, "")
+        fields: Written = {str(gain): f"{self.block[gain]}{text}" for gain, text in gained.items()}
+        if "input" in self.block:
+            fields["input"] = Raw(write_input(arguments, CallKind.FUNCTION))
+        return self.block | fields
+
+
 class BlockFolder:
     """Gathers the blocks of a whole message, as a client of the stream would."""
 
     def __init__(self) -> None:
-        self._blocks: list[tuple[object, Written, list[str]]] = []  # key, block, pieces of arguments
+        self._blocks: list[_Folded] = []
+        self._newest: dict[object, _Folded] = {}  # of each key
         self._ended = True
 
     def is_open(self, key: object) -> bool:
-        return not self._ended and self._blocks[-1][0] == key
+        return not self._ended and self._blocks[-1].key == key
 
     def begin(self, key: object, block: Written, *, is_call: bool = False) -> bytes:
         del is_call
-        self._blocks.append((key, dict(block), []))
+        self._newest[key] = folded = _Folded(key, block)
+        self._blocks.append(folded)
         self._ended = False
         return b""
 
     def add(self, key: object, gain: Gain, text: str) -> bytes:
-        for known, block, arguments in reversed(self._blocks):
-            if known == key:
-                if gain is Gain.ARGUMENTS:
-                    arguments.append(text)
-                else:
-                    block[gain] = f"{block[gain]}{text}"
-                break
+        folded = self._newest.get(key)
+        if folded is not None:
+            folded.gains.setdefault(gain, []).append(text)
         return b""
 
     def end(self, key: object) -> bytes:
@@ -173,9 +195,5 @@ class BlockFolder:
         return b""
 
     def content(self) -> list[Written]:
-        """The blocks; arguments that are no object stand in one."""
-        return [
-            block
-            | ({"input": Raw(write_input("".join(arguments), CallKind.FUNCTION))} if "input" in block else {})
-            for _, block, arguments in self._blocks
-        ]
+        """The blocks, in the order in which they began."""
+        return [folded.written() for folded in self._blocks]

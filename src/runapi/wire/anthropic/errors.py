@@ -19,8 +19,11 @@ _TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_REFUSED_THREAD = ("unsupported_parameter", "thread")
+_NO_THREADS = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+"""What makes the tool runner of Anthropic's SDKs send the whole conversation, without a thread, from here on."""
 _TOO_LONG = "prompt is too long"
-_FIGURE = re.compile(r"\b(?:\d{1,3}(?:,\d{3})+|\d{4,})\b")
+_FIGURE = re.compile(r"\b(?:\d{1,3}(?:,\d{3}){1,4}|\d{4,15})\b")
 
 
 def error_type(problem: Problem) -> str:
@@ -31,10 +34,11 @@ def error_type(problem: Problem) -> str:
 
 def write_error(problem: Problem, request_id: str | None) -> bytes:
     """Write a problem as the body of a refusal; `param` and `code` have no place in it."""
+    details = {"details": _NO_THREADS} if (problem.code, problem.param) == _REFUSED_THREAD else {}
     return msgspec.json.encode(
         {
             "type": "error",
-            "error": {"type": error_type(problem), "message": _message(problem)},
+            "error": {"type": error_type(problem), "message": _message(problem), **details},
             "request_id": request_id,
         }
     )

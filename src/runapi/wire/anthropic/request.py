@@ -13,9 +13,9 @@ from msgspec import Meta, Raw
 from runapi.core import problems
 from runapi.core.problems import Problem
 from runapi.wire.decode import decode_part
-from runapi.wire.half_characters import without_half_characters
-from runapi.wire.openai_chat.request import NULL, Fields, read_fields
-from runapi.wire.refusals import unknown_word
+from runapi.wire.half_characters import read_mended
+from runapi.wire.openai_chat.request import NULL, Fields, SkippedList, read_fields
+from runapi.wire.refusals import unknown_word, unsupported
 
 MOST_STOPS = 64
 MOST_STOP_CHARACTERS = 256
@@ -87,7 +87,13 @@ class Known(msgspec.Struct):
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_k: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     service_tier: str | None = None
-    mcp_servers: list[Raw] | None = None
+    mcp_servers: SkippedList | None = None
+    thread: Raw = NULL
+
+    @property
+    def calls_servers(self) -> bool:
+        """Whether Anthropic is to call tools by itself."""
+        return self.mcp_servers is not None and not self.mcp_servers.is_empty
 
 
 class MessagesRequest(msgspec.Struct, frozen=True):
@@ -112,6 +118,8 @@ def read_messages_request(body: bytes) -> MessagesRequest:
     request = read_count_request(body)
     if request.max_tokens is None:
         raise problems.missing_parameter("max_tokens")
+    if request.known.thread != NULL:
+        raise unsupported("thread", "No messages are kept between requests. Send the whole conversation.")
     return request
 
 
@@ -121,16 +129,11 @@ def read_count_request(body: bytes) -> MessagesRequest:
     Raises:
         Problem: 400, naming the parameter and what was expected.
     """
-    try:
-        fields = read_fields(body)
-    except Problem as problem:
-        if problem.code != "invalid_json":
-            raise
-        body = _mend(body)
-        fields = read_fields(body)
+    fields, body = read_mended(read_fields, body)
     known = _read_known(body)
     _check(known)
-    thinking = known.thinking
+    thinking, tools = known.thinking, known.tools or ()
+    known.tools = None  # there may be millions, and the fields have them
     return MessagesRequest(
         fields=fields,
         model=known.model,
@@ -138,16 +141,9 @@ def read_count_request(body: bytes) -> MessagesRequest:
         max_tokens=known.max_tokens,
         service_tier=known.service_tier,
         thinking=Thinking.HIDDEN if thinking is None else _read_display(thinking),
-        tool_types=frozenset(tool.type for tool in known.tools or () if tool.type not in (None, "custom")),
+        tool_types=frozenset(tool.type for tool in tools if tool.type not in (None, "custom")),
         known=known,
     )
-
-
-def _mend(body: bytes) -> bytes:
-    try:
-        return without_half_characters(body)
-    except (ValueError, RecursionError):
-        raise problems.bad_json() from None
 
 
 def _read_known(body: bytes) -> Known:

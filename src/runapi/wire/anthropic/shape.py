@@ -68,7 +68,7 @@ def read_shape(request: MessagesRequest) -> RequestShape:
         has_tools=bool(schemas),
         list_items=sum(bytes(raw).count(b",") + 1 for raw in schemas),
         image_tokens=found.images * MOST_ORIGINAL,
-        is_open=found.is_open or by_heart < len(request.tool_types) or bool(request.known.mcp_servers),
+        is_open=found.is_open or by_heart < len(request.tool_types) or request.known.calls_servers,
         output_cap=request.max_tokens,
         service_tier=None,
     )

@@ -22,10 +22,11 @@ from runapi.wire.neutral import Failure
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.splice import with_cost
-from runapi.wire.sse import EventSplitter, EventTooLongError
+from runapi.wire.sse import MOST_EVENT_BYTES, EventSplitter, EventTooLongError, is_name
 
 _DONE = b"[DONE]"  # some servers that are not Anthropic's end with it
 _STOP = b'{"type":"message_stop"}'
+_MOST_HELD_BYTES = 4 * MOST_EVENT_BYTES
 _NOT_DELIVERED = ("text", "thinking", "redacted_thinking")  # blocks that say nothing by beginning
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
@@ -39,6 +40,7 @@ class MessagesStream(Delivery):
     __slots__ = (
         "_delta",
         "_held",
+        "_held_bytes",
         "_raw_usage",
         "_splitter",
         "_stop",
@@ -61,6 +63,7 @@ class MessagesStream(Delivery):
         """Begin again with another upstream; only before anything was delivered."""
         self._splitter = EventSplitter()
         self._held: list[bytes] = []  # events that came before anything was delivered
+        self._held_bytes = 0
         self._delta = b""  # the newest `message_delta`
         self._stop = _STOP
         self._stop_reason: str | None = None
@@ -136,7 +139,7 @@ class MessagesStream(Delivery):
 
     def _take_event(self, data: bytes, out: list[bytes]) -> None:
         event = read_event(data)
-        if event is None:
+        if event is None or not is_name(event.type):
             raise ValueError("no event")
         match event.type:
             case "message_delta":
@@ -160,7 +163,14 @@ class MessagesStream(Delivery):
             out += (*self._held, _named(event.type, data))
             self._held = []
         elif event.type != "ping":  # which would begin an answer that may still come from elsewhere
-            self._held.append(_named(event.type, data))
+            self._hold(_named(event.type, data))
+
+    def _hold(self, event: bytes) -> None:
+        """Keep what came before the first word."""
+        self._held.append(event)
+        self._held_bytes += len(event)
+        if self._held_bytes > _MOST_HELD_BYTES:
+            raise ValueError("an answer that does not begin")
 
     def _take_start(self, event: StreamEvent, data: bytes) -> bytes:
         """Note the usage that a message begins with, and put the model's name right."""
@@ -232,4 +242,7 @@ def _merge_deltas(before: bytes, after: bytes) -> bytes:
     merged = earlier | later
     for name in earlier.keys() & later.keys() & {"delta", "usage"}:
         merged[name] = Raw(merge_usage(bytes(earlier[name]), bytes(later[name])))
-    return msgspec.json.encode(merged)
+    data = msgspec.json.encode(merged)
+    if len(data) > MOST_EVENT_BYTES:
+        raise ValueError("an end without end")
+    return data

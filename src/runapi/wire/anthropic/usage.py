@@ -7,6 +7,7 @@ from runapi.core.usage import Usage
 from runapi.wire.meter import Count
 
 _NULL = Raw(b"null")
+_MOST_BYTES = 16 * 1024
 _TIERS = {"standard": "default", "priority": "priority", "batch": "default"}  # theirs to OpenAI's words
 
 
@@ -86,11 +87,17 @@ def merge_usage(before: bytes, after: bytes) -> bytes:
     """Lay a later report over an earlier one: its counts are those of the whole message, not more of them.
 
     A value that it leaves out, or gives as null, keeps. A report that is no object changes nothing.
+
+    Raises:
+        ValueError: they have grown past all that a report can say.
     """
     earlier, later = _read_fields(before), _read_fields(after)
     if earlier is None or later is None:
         return after if earlier is None else before
-    return msgspec.json.encode(earlier | {name: value for name, value in later.items() if value != _NULL})
+    merged = msgspec.json.encode(earlier | {name: value for name, value in later.items() if value != _NULL})
+    if len(merged) > _MOST_BYTES:
+        raise ValueError("a report without end")
+    return merged
 
 
 def _read_fields(raw: bytes) -> dict[str, Raw] | None:

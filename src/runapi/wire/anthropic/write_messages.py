@@ -15,6 +15,7 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.wire.anthropic.signature import open_seal
+from runapi.wire.call_ids import legal_call_id
 from runapi.wire.neutral import (
     Call,
     CallKind,
@@ -36,7 +37,6 @@ _BEGINNING = "(The conversation begins.)"
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _PDF = "application/pdf"
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?P<words>(?:;[^;,]*)*),(?P<data>.*)", re.DOTALL)
-_ODD_IN_ID = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 _THOUGHTS = ("thinking", "redacted_thinking")
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
@@ -55,12 +55,13 @@ def write_items(items: Iterable[Item]) -> Conversation:
         Problem: 400, naming a part that Messages cannot say.
     """
     system: list[Block] = []
-    messages: list[Block] = []
+    gatherer = _Gatherer()
     for item in items:
         if isinstance(item, Turn) and item.role in (Role.SYSTEM, Role.DEVELOPER):
             system += _write_system(item)
         else:
-            _add(messages, *_write_item(item))
+            gatherer.add(*_write_item(item))
+    messages = gatherer.close()
     if not messages or messages[0]["role"] != "user":
         messages.insert(0, {"role": "user", "content": [_text(_BEGINNING)]})
     _trim_last(messages)
@@ -85,19 +86,32 @@ def refers_to_files(items: Iterable[Item]) -> bool:
     )
 
 
-def _add(messages: list[Block], role: str, blocks: list[Block]) -> None:
-    """Add blocks to the last message if the same side speaks on; results of calls go before all else in it."""
-    if not blocks:
-        return
-    if not messages or messages[-1]["role"] != role:
-        messages.append({"role": role, "content": blocks})
-        return
-    content: list[Block] = messages[-1]["content"]
-    if blocks[0]["type"] == "tool_result":
-        results = sum(1 for block in content if block["type"] == "tool_result")
-        content[results:results] = blocks
-    else:
-        content += blocks
+class _Gatherer:
+    """Joins what one side says in a row to one message: the results of calls, and behind them all else."""
+
+    def __init__(self) -> None:
+        self._messages: list[Block] = []
+        self._role = ""
+        self._results: list[Block] = []
+        self._others: list[Block] = []
+
+    def add(self, role: str, blocks: list[Block]) -> None:
+        if not blocks:
+            return
+        if role != self._role:
+            self.close()
+            self._role = role
+        if blocks[0]["type"] == "tool_result":
+            self._results += blocks
+        else:
+            self._others += blocks
+
+    def close(self) -> list[Block]:
+        """End the message that is being gathered, and give all of them."""
+        if self._role:
+            self._messages.append({"role": self._role, "content": self._results + self._others})
+            self._role, self._results, self._others = "", [], []
+        return self._messages
 
 
 def _trim_last(messages: list[Block]) -> None:
@@ -137,7 +151,7 @@ def _write_item(item: Item) -> tuple[str, list[Block]]:
 def _write_call(call: Call) -> Block:
     return {
         "type": "tool_use",
-        "id": _tool_id(call.id),
+        "id": legal_call_id(call.id),
         "name": call.name,
         "input": write_input(call.arguments, call.kind),
     }
@@ -158,18 +172,13 @@ def write_input(arguments: str, kind: CallKind) -> Raw:
 
 
 def _write_result(result: CallResult) -> Block:
-    block: Block = {"type": "tool_result", "tool_use_id": _tool_id(result.call_id)}
+    block: Block = {"type": "tool_result", "tool_use_id": legal_call_id(result.call_id)}
     content = [block for part in result.parts for block in _write_part(part)]
     if content:
         block["content"] = content
     if result.is_error:
         block["is_error"] = True
     return block
-
-
-def _tool_id(call_id: str) -> str:
-    """A call's id in the letters that Anthropic allows; the same for a call and its result."""
-    return _ODD_IN_ID.sub("_", call_id) or "_"
 
 
 def _write_part(part: Part) -> list[Block]:

@@ -22,6 +22,7 @@ def connect_codex(old: str, wanted: Wanted) -> str:
     Raises:
         ConfigFault: the old text cannot be changed.
     """
+    old = old if old.strip() else ""
     before = read_toml(old)
     text = toml_edit.put(old, ("model",), wanted.model)
     text = toml_edit.put(text, ("model_provider",), PROVIDER)

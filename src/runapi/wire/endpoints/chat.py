@@ -89,12 +89,20 @@ class ChatAsking:
         request, upstream_request = self.request, self._upstream_request
         return PassedWay(
             "/chat/completions",
-            encode=upstream_request.encode,
+            encode=self._encode,
             read_reply=read_chat_reply,
             new_stream=partial(ChatStream, model=self._model.id, wants_usage=request.wants_usage),
             answer_id=f"chatcmpl-{self._caller.request_id[4:]}",
             dropped=upstream_request.dropped,
         )
+
+    def _encode(self, model: str, output_cap: int | None) -> bytes:
+        """Write the body; more output than the client wants may be paid for, as another upstream's dialect needs it."""
+        request = self.request
+        asked = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
+        if output_cap is not None and asked is not None:
+            output_cap = min(output_cap, asked)
+        return self._upstream_request.encode(model, output_cap)
 
     def _translated(self, dialect: Dialect) -> Way:
         upstream_request = self._upstream_request

@@ -65,7 +65,8 @@ class Logprobs(msgspec.Struct):
 
     @property
     def given(self) -> Raw | None:
-        return None if self.content == NULL else self.content
+        """The likelihoods, if they are a list as they should be."""
+        return self.content if bytes(self.content).startswith(b"[") else None
 
 
 class Choice(msgspec.Struct):

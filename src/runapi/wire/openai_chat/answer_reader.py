@@ -50,7 +50,7 @@ class _OpenCall(msgspec.Struct):
     id: str
     kind: CallKind
     name: str = ""
-    held: str = ""  # arguments that came before the name
+    held: list[str] = []  # arguments that came before the name
     has_begun: bool = False
 
 
@@ -127,7 +127,7 @@ class _AnswerFolder:
         if not piece.called.name and not piece.id and piece.index in self._ended_calls:
             raise _Overlap
         self.end_call()
-        call_id = piece.id or f"call_{self._answer_id}{self._calls}"
+        call_id = piece.id or f"call_{self._answer_id}_{self._calls}"
         self._call = call = _OpenCall(self._calls, piece.index, call_id, piece.kind)
         self._calls += 1
         return call
@@ -139,12 +139,12 @@ class _AnswerFolder:
                 self.out.append(CallDelta(call.index, written))
             return
         call.name += called.name or ""
-        call.held += written
+        call.held.append(written)
         if call.name:
             call.has_begun = True
             self.out.append(CallBegin(call.index, call.id, call.name, call.kind))
-            if call.held:
-                self.out.append(CallDelta(call.index, call.held))
+            if held := "".join(call.held):
+                self.out.append(CallDelta(call.index, held))
 
     def end_call(self) -> None:
         """End the newest call.

@@ -93,6 +93,10 @@ _SOUND = Raw(b'[{"type":"audio"}]')  # an assistant's message that refers to sou
 _QUOTE = ord('"')
 _LIST = ord("[")
 _first_byte = Struct("B").unpack_from  # half the time of memoryview(raw)[0]
+_SHALLOW_BYTES = (
+    1_000  # what is no longer, or opens no more than half as many brackets, cannot be nested too deeply
+)
+_FRAMES_BELOW = 250  # more than any call has that decodes a part of a body, from where the body is read
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -111,6 +115,16 @@ class _StreamOptions(msgspec.Struct):
 
 class _Object(msgspec.Struct):
     """Any object; what it holds is skipped."""
+
+
+class SkippedList(msgspec.Struct, array_like=True):
+    """Any array; but for whether it holds anything, what it holds is skipped: millions of items cost nothing."""
+
+    first: Raw = NULL
+
+    @property
+    def is_empty(self) -> bool:
+        return self.first is NULL
 
 
 class _Known(msgspec.Struct):
@@ -132,10 +146,10 @@ _READ_AS: dict[str, Any] = {  # the words of `_TYPES`: what an object or array h
     "a boolean": bool,
     "a decimal": float,
     "a string": str,
-    "a string or an array of strings": str | list[Raw],
+    "a string or an array of strings": str | SkippedList,
     "a string or an object": str | _Object,
-    "an array of functions": list[Raw],
-    "an array of strings": list[Raw],
+    "an array of functions": SkippedList,
+    "an array of strings": SkippedList,
     "an integer": int,
     "an object": _Object,
 }
@@ -267,15 +281,29 @@ def read_text(fields: Fields, name: str) -> str | None:
 
 
 def read_fields(body: bytes) -> Fields:
+    """Read the outermost fields of a body.
+
+    What they hold can be decoded again from anywhere below: it is nested less deeply than could be read here.
+
+    Raises:
+        Problem: 400, it is no JSON object, or nested too deeply.
+    """
     try:
         if not body.isascii():
             body.decode()  # the skipped parts must be UTF-8 as well
+        if len(body) > _SHALLOW_BYTES and body.count(b"[") + body.count(b"{") > _SHALLOW_BYTES // 2:
+            return _decode_further_down(body, _FRAMES_BELOW)
         return _decode_fields(body)
     except msgspec.ValidationError:
         first = body.lstrip()[:1]
         raise problems.not_an_object(_STARTS.get(first[0] if first else 0, "a number")) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise problems.bad_json() from None
+
+
+def _decode_further_down(body: bytes, frames: int) -> Fields:
+    """Decode with so many frames less to go: the decoder and Python's calls share one limit of depth."""
+    return _decode_further_down(body, frames - 1) if frames else _decode_fields(body)
 
 
 def _check_range(name: str, raw: Raw, decode: Callable[[Raw], float], least: float, most: float) -> None:

@@ -158,7 +158,9 @@ class AnswerFolder:
 
     def add_arguments(self, event: StreamEvent) -> None:
         call = self._calls.get(event.output_index)
-        if call is not None and event.delta:  # else its name is not known yet: its item will repeat all
+        if call is None:  # its name is not known yet: its item will repeat all
+            return
+        if event.delta and not call.ended:
             call.sent += len(event.delta)
             self.out.append(CallDelta(call.index, event.delta))
 
@@ -169,7 +171,7 @@ class AnswerFolder:
 
     def _add_rest_of_arguments(self, call: _OpenCall, arguments: str) -> None:
         rest = arguments[call.sent :]
-        if rest:
+        if rest and not call.ended:
             call.sent += len(rest)
             self.out.append(CallDelta(call.index, rest))
 

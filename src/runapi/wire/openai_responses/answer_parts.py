@@ -133,6 +133,8 @@ def read_event(data: bytes, known: Container[str]) -> StreamEvent:
     Raises:
         ValueError: it is no JSON object, or a known event with a field of another type.
     """
+    if not data.isascii():
+        data.decode()  # the parts that are skipped must be UTF-8 as well
     try:
         return decode_mending(_decode_event, data)
     except msgspec.ValidationError:

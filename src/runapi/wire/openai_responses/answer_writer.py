@@ -207,17 +207,16 @@ class ResponsesWriter:
         part = self._open_part(out, is_refusal=False)
         part.add(event.text)
         self._text_length += len(event.text)
+        logprobs = _read_logprobs(event.logprobs)
+        part.logprobs += logprobs
         if not event.text:  # a token that is no text yet: told with the whole
-            part.logprobs += _decode_logprobs(event.logprobs or b"[]")
             return
-        if event.logprobs is None:
+        if not logprobs:
             before, behind = self._delta
             text = msgspec.json.encode(event.text)
             out.append(b'%b%d%b%b,"logprobs":[]}\n\n' % (before, self._sequence, behind, text))
             self._sequence += 1
             return
-        logprobs = _decode_logprobs(event.logprobs)
-        part.logprobs += logprobs
         fields = {**part.place, "delta": event.text, "logprobs": in_delta(logprobs)}
         self._put(out, "response.output_text.delta", fields)
 
@@ -250,7 +249,7 @@ class ResponsesWriter:
         """Write a citation, counted from the part that it stands in."""
         try:
             citation = msgspec.json.decode(event.raw, type=_ChatAnnotation).url_citation
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return
         part = self._open_part(out, is_refusal=False)
         annotation: dict[str, object] = {
@@ -350,6 +349,16 @@ class ResponsesWriter:
         for call in calls:
             is_whole = call is not calls[-1] or call.has_whole_arguments
             self._finish_call(out, call, Status.COMPLETED if is_whole else status)
+
+
+def _read_logprobs(raw: Raw | None) -> list[Logprob]:
+    """Read likelihoods as Chat has them; none where they cannot be read, as some servers write them otherwise."""
+    if raw is None:
+        return []
+    try:
+        return _decode_logprobs(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return []
 
 
 def write_answer(

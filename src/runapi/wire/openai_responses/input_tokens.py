@@ -24,6 +24,10 @@ class _Part(msgspec.Struct):
     type: str = ""
 
 
+class _TextOptions(msgspec.Struct):
+    format: _Part | None = None
+
+
 def count_input(
     request: ResponsesRequest, *, auto_detail: image_tokens.Detail = image_tokens.Detail.HIGH
 ) -> int:
@@ -47,16 +51,22 @@ def count_input(
 
 def is_counted_exactly(request: ResponsesRequest) -> bool:
     """Whether all that goes into the prompt is text whose tokens can be counted here."""
-    text = msgspec.json.decode(request.fields.get("text", NULL))
-    form = text.get("format") if isinstance(text, dict) else None
-    has_schema = isinstance(form, dict) and form.get("type") == "json_schema"
     return (
-        not has_schema  # what an upstream makes of it is not published
+        not _has_schema(request.fields.get("text", NULL))  # what an upstream makes of it is not published
         and request.previous_response_id is None
         and request.item_types <= _COUNTED_ITEMS
         and request.tool_types <= _COUNTED_TOOLS
         and all(_is_text(parts) for parts in request.part_lists)
     )
+
+
+def _has_schema(raw: Raw) -> bool:
+    """Whether `text` asks for a form of the answer; in doubt it does."""
+    try:
+        text = msgspec.json.decode(raw, type=_TextOptions | None)
+    except (msgspec.DecodeError, RecursionError):
+        return True
+    return text is not None and text.format is not None and text.format.type == "json_schema"
 
 
 def _is_text(parts: Raw) -> bool:

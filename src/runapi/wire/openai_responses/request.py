@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Meta, Raw
 
 from runapi.core import problems
-from runapi.wire.half_characters import without_half_characters
-from runapi.wire.openai_chat.request import NULL, Fields, is_null
-from runapi.wire.refusals import problem_of, unsupported
+from runapi.wire.half_characters import read_mended
+from runapi.wire.openai_chat.request import NULL, Fields, is_null, read_fields
+from runapi.wire.refusals import problem_of, unknown_word, unsupported
 
 LEAST_CAP = 16
 """OpenAI refuses a smaller `max_output_tokens` (api.md 2.3)."""
@@ -108,7 +108,6 @@ class ResponsesRequest(msgspec.Struct, frozen=True):
     part_lists: tuple[Raw, ...]  # the contents and outputs that are lists of parts
 
 
-_decode_fields = msgspec.json.Decoder(Fields).decode
 _decode_known = msgspec.json.Decoder(_Known).decode
 _decode_items = msgspec.json.Decoder(list[_Item]).decode
 
@@ -121,13 +120,10 @@ def read_responses_request(body: bytes) -> ResponsesRequest:
     Raises:
         Problem: 400, naming the parameter and what was expected.
     """
-    fields = _read_fields(body)
+    fields, body = read_mended(read_fields, body)
     try:
         known = _decode_known(body)
-    except (
-        msgspec.DecodeError,
-        RecursionError,
-    ):  # half a character in it, perhaps: the fields have it no more
+    except (msgspec.DecodeError, RecursionError):
         known = _read_last_values(fields)
     _refuse_what_is_not_kept_here(known)
     if known.metadata is not None and len(known.metadata) > _MOST_METADATA:
@@ -159,25 +155,6 @@ def _refuse_what_is_not_kept_here(known: _Known) -> None:
         )
     if known.prompt is not None:
         raise unsupported("prompt", "No prompt templates are kept here. Send instructions and input.")
-
-
-def _read_fields(body: bytes) -> Fields:
-    try:
-        if not body.isascii():
-            body.decode()  # the skipped parts must be UTF-8 as well
-        return _decode_fields(body)
-    except msgspec.ValidationError:
-        first = body.lstrip()[:1]
-        raise problems.not_an_object(_kind(first[0] if first else 0)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_mended_fields(body)
-
-
-def _read_mended_fields(body: bytes) -> Fields:
-    try:
-        return _decode_fields(without_half_characters(body))
-    except (ValueError, RecursionError):
-        raise problems.bad_json() from None
 
 
 def _read_last_values(fields: Fields) -> _Known:
@@ -230,7 +207,7 @@ def _check_item(index: int, item: _Item) -> None:
         raise problems.missing_parameter(f"input[{index}].role")
     roles = get_args(Role)
     if item.role not in roles:
-        raise problem_of(f"Invalid enum value '{item.role}'", f"input[{index}].role", roles)
+        raise unknown_word(f"input[{index}].role", item.role, roles)
     (first,) = _first_byte(item.content)
     if first not in (_QUOTE, _LIST):
         if is_null(item.content):

@@ -25,14 +25,20 @@ from runapi.wire.openai_chat.reply import texts_of
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.openai_responses.answer_parts import ResponseError, read_error, read_response
-from runapi.wire.openai_responses.event_blocks import BlockSplitter, data_of, is_canonical, write_event
+from runapi.wire.openai_responses.event_blocks import (
+    MOST_EVENT_BYTES,
+    BlockSplitter,
+    data_of,
+    is_canonical,
+    write_event,
+)
 from runapi.wire.openai_responses.failed import error_of, write_error
 from runapi.wire.openai_responses.reply import NO_ECHOES, WRITTEN, Item, delivers, is_hosted_call
 from runapi.wire.openai_responses.request import ResponsesRequest
 from runapi.wire.openai_responses.response_object import ResponseObject, Status
 from runapi.wire.openai_responses.usage import read_responses_usage, write_responses_usage
 from runapi.wire.splice import with_cost
-from runapi.wire.sse import EventTooLongError
+from runapi.wire.sse import EventTooLongError, is_name
 
 _DONE = b"[DONE]"
 _CREATED = "response.created"
@@ -48,6 +54,7 @@ _TEXT_DELTAS = frozenset(
     )
 )
 _NO_ITEMS = (b"null", b"[]")
+_MOST_HELD_BYTES = 2 * MOST_EVENT_BYTES  # both events that open an answer say all again that was asked
 _NUMBER = b"sequence_number"
 _NUMBER_KEY = b'"sequence_number":'
 _NOT_WRITTEN = frozenset(("response.audio.delta",))  # deltas that are no text
@@ -127,6 +134,7 @@ class ResponsesStream(Delivery):
         """Begin again with another upstream; only before anything was delivered."""
         self._splitter = BlockSplitter()
         self._held: list[_Held] = []  # what came before anything was delivered
+        self._held_bytes = 0
         self._shift: int | None = None  # between the upstream's numbers and the client's
         self._end: _Held | None = None
         self._raw_usage: bytes | None = None
@@ -238,13 +246,21 @@ class ResponsesStream(Delivery):
                 self._fail(event)
             else:
                 self._read_content(event)
-                self._held.append(held)
+                self._hold(held, event)
+            if self.delivers or self.ended:
+                out += [self._emit(held) for held in self._held]
+                self._held, self._held_bytes = [], 0
         except (ValueError, RecursionError):
             self.fault = StreamFault.UNREADABLE
-            return
-        if self.delivers or self.ended:
-            out += [self._emit(held) for held in self._held]
-            self._held = []
+
+    def _hold(self, held: _Held, event: _Event) -> None:
+        """Keep an event until something was delivered; one that opens the answer must be able to."""
+        if held.kind in _OPENING:
+            _decode_response_head(event.response)
+        self._held.append(held)
+        self._held_bytes += len(held.block)
+        if self._held_bytes > _MOST_HELD_BYTES or not is_name(held.kind):
+            raise ValueError("no event, or an answer that does not begin")
 
     def _take_end(self, event: _Event, held: _Held) -> None:
         """Keep the event that ends the answer, and what it says was consumed."""

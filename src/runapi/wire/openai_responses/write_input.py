@@ -1,10 +1,9 @@
 """The neutral form's items, written as a Responses request's `input`."""
 
-import re
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import assert_never
 
+from runapi.wire.call_ids import legal_call_id
 from runapi.wire.neutral import (
     Call,
     CallKind,
@@ -23,7 +22,6 @@ from runapi.wire.refusals import unsupported
 
 Written = dict[str, object]
 
-_LEGAL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FAILED = "The tool failed."  # where a failed tool said nothing, which would be taken for a success
 _FILE_NAMES = {  # a document needs a name, from which its kind is told
     "data:application/pdf": "document.pdf",
@@ -77,13 +75,6 @@ def _without_idle_thoughts(items: Iterable[Item]) -> list[Item]:
         kept.append(item)
     kept.reverse()
     return kept
-
-
-def legal_call_id(call_id: str) -> str:
-    """Give the id as it is where Responses takes it (64 letters, digits, `_`, `-`), else one made of it."""
-    if _LEGAL_ID.fullmatch(call_id):
-        return call_id
-    return f"call_{sha256(call_id.encode()).hexdigest()[:48]}"
 
 
 def _write_turn(turn: Turn) -> Written | None:

@@ -1,0 +1,307 @@
+"""Chat clients at an upstream that speaks Responses: which requests go there, and what of them and their answers."""
+
+import json
+
+import pytest
+
+from dialects.town import CHAT, RESPONSES
+from fakes import replies, responses_replies
+from fakes.responses_replies import Called, Raw, Refused, Said, Thought, text
+
+BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+FUNCTION = {
+    "type": "function",
+    "function": {
+        "name": "look",
+        "description": "Look somewhere.",
+        "parameters": {"type": "object", "properties": {"where": {"type": "string"}}},
+    },
+}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"where":"there"}'}}
+
+
+def answer(items, stream, **more):
+    """A scripted answer, as the client wants it."""
+    return (responses_replies.stream_reply if stream else responses_replies.plain_reply)(items, **more)
+
+
+def asked_of(upstream):
+    """The path and the body of the one request."""
+    [call] = upstream.calls
+    return call.path, call.json
+
+
+def choice_of(heard):
+    return heard.object["choices"][0]
+
+
+# ---- where a request goes --------------------------------------------------------------------------------
+
+
+@BOTH
+def test_codex_is_asked_on_responses(town, openai, stream):
+    heard = town.customer().hear(CHAT, model="gpt-5.3-codex", stream=stream)
+    path, body = asked_of(openai)
+    assert path == RESPONSES
+    assert body["input"] == [{"type": "message", "role": "user", "content": "Say hello."}]
+    assert (body["store"], body["include"]) == (False, ["reasoning.encrypted_content"])
+    assert heard.object["model"] == "gpt-5.3-codex"
+    assert heard.object["id"] == f"chatcmpl-{heard.id.removeprefix('req_')}"
+    assert choice_of(heard)["finish_reason"] == "stop"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"model": "gpt-5.5"}, CHAT),
+        ({"model": "gpt-5.5", "tools": []}, CHAT),
+        ({"model": "gpt-5.5", "tools": [FUNCTION]}, RESPONSES),
+        ({"model": "gpt-5.5", "tools": [FUNCTION], "reasoning_effort": "none"}, CHAT),
+        (
+            {
+                "model": "gpt-5.5",
+                "functions": [FUNCTION["function"]],
+                "messages": [{"role": "user", "content": "Hi"}],
+            },
+            RESPONSES,
+        ),
+        ({"model": "gpt-5.5", "tools": [{"type": "custom", "custom": {"name": "write"}}]}, CHAT),
+        ({"model": "gpt-5.4", "tools": [FUNCTION]}, CHAT),
+        ({"model": "gpt-5.4", "tools": [FUNCTION], "reasoning_effort": "low"}, RESPONSES),
+        ({"model": "gpt-5.4-mini", "tools": [FUNCTION], "reasoning_effort": "minimal"}, RESPONSES),
+        ({"model": "gpt-5.2", "tools": [FUNCTION], "reasoning_effort": "high"}, CHAT),
+        ({"model": "gpt-5.3-codex", "tools": [FUNCTION], "reasoning_effort": "none"}, RESPONSES),
+    ],
+)
+def test_model_effort_and_tools_decide_where_a_request_goes(town, openai, fields, path, stream):
+    customer = town.customer()
+    assert customer.hear(CHAT, stream=stream, **fields).is_whole
+    asked, body = asked_of(openai)
+    assert asked == path
+    if fields["model"] == "gpt-5.3-codex":
+        assert body["reasoning"] == {"effort": "low"}  # it always thinks
+    assert customer.row["upstream_model"] == fields["model"]
+
+
+# ---- what a request says ---------------------------------------------------------------------------------
+
+
+@BOTH
+def test_turn_with_a_tool_s_result_is_said_again(town, responses_only, stream):
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "Look there."}]},
+        {"role": "assistant", "content": "I look.", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "A cat."},
+        {"role": "developer", "content": "Now answer."},
+    ]
+    choice = {"type": "function", "function": {"name": "look"}}
+    town.customer().hear(CHAT, messages=messages, tools=[FUNCTION], tool_choice=choice, stream=stream)
+    _, body = asked_of(responses_only)
+    assert body["input"] == [
+        {"type": "message", "role": "developer", "content": "Be brief."},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Look there."}]},
+        {"type": "message", "role": "assistant", "content": "I look."},
+        {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": '{"where":"there"}'},
+        {"type": "function_call_output", "call_id": "call_1", "output": "A cat."},
+        {"type": "message", "role": "developer", "content": "Now answer."},
+    ]
+    assert body["tools"] == [{"type": "function", **FUNCTION["function"], "strict": False}]
+    assert body["tool_choice"] == {"type": "function", "name": "look"}
+
+
+def test_parameters_are_said_in_responses_words(town, responses_only):
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+    heard = town.customer().hear(
+        CHAT,
+        response_format=form,
+        verbosity="low",
+        reasoning_effort="xhigh",
+        metadata={"order": "7"},
+        max_completion_tokens=300,
+        service_tier="priority",
+        safety_identifier="u-1",
+        store=True,
+        seed=7,
+        presence_penalty=0,
+        max_cost=1,
+    )
+    assert heard.is_whole
+    _, body = asked_of(responses_only)
+    assert body["text"] == {
+        "format": {"type": "json_schema", "name": "answer", "schema": schema, "strict": True},
+        "verbosity": "low",
+    }
+    assert body["reasoning"] == {"effort": "xhigh"}
+    assert (body["metadata"], body["max_output_tokens"]) == ({"order": "7"}, 300)
+    assert (body["service_tier"], body["safety_identifier"], body["store"]) == ("priority", "u-1", False)
+    assert not body.keys() & {"seed", "presence_penalty", "max_cost", "response_format", "messages"}
+
+
+def test_small_caps_are_raised_to_what_responses_takes_and_paid_for(town, responses_only):
+    customer = town.customer()
+    asked = customer.hear(CHAT, max_completion_tokens=1)
+    assert asked.is_whole
+    _, body = asked_of(responses_only)
+    assert body["max_output_tokens"] == 16
+    held = dict(customer.transfers(asked.id))["hold"]
+    assert held >= 16 * 15_000
+
+
+def test_logprobs_come_through_where_the_model_has_them(town, responses_only):
+    token = {"token": "Hi", "logprob": -0.25, "bytes": [72, 105], "top_logprobs": []}
+    part = {"type": "output_text", "text": "Hi", "annotations": [], "logprobs": [token]}
+    item = {"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    responses_only.then(answer([Raw(item)], stream=False))
+    heard = town.customer().hear(CHAT, model="gpt-5.4", logprobs=True, top_logprobs=2)
+    _, body = asked_of(responses_only)
+    assert "message.output_text.logprobs" in body["include"]
+    assert body["top_logprobs"] == 2
+    assert choice_of(heard)["logprobs"]["content"] == [token]
+
+
+def test_logprobs_are_left_out_where_the_model_thinks(town, responses_only):
+    heard = town.customer().hear(CHAT, logprobs=True, top_logprobs=2, temperature=0.3)
+    assert heard.headers["x-runapi-dropped"] == "temperature, logprobs, top_logprobs"
+    _, body = asked_of(responses_only)
+    assert not body.keys() & {"temperature", "top_logprobs"}
+
+
+def test_strict_key_is_refused_what_the_model_refuses(town, responses_only):
+    customer = town.customer(on_refused_parameter="strict")
+    heard = customer.hear(CHAT, model="gpt-5.3-codex", temperature=0.3)
+    assert (heard.status, heard.error["param"]) == (400, "temperature")
+    assert responses_only.calls == []
+    assert customer.spent_nano == 0
+
+
+@pytest.mark.parametrize(
+    ("param", "fields"),
+    [
+        ("n", {"n": 2}),
+        ("audio", {"audio": {"voice": "alloy", "format": "mp3"}, "modalities": ["text", "audio"]}),
+        (
+            "messages[0].content[0]",
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+                        ],
+                    }
+                ]
+            },
+        ),
+        ("web_search_options", {"web_search_options": {}}),
+        ("frobnicate", {"frobnicate": 1}),
+    ],
+)
+@BOTH
+def test_what_responses_cannot_say_is_refused_by_name_and_nothing_is_held(
+    town, responses_only, param, fields, stream
+):
+    customer = town.customer()
+    heard = customer.hear(CHAT, model="gpt-5.3-codex", stream=stream, **fields)
+    assert heard.status == 400
+    assert heard.error["param"].startswith(param)
+    assert responses_only.calls == []
+    row = customer.row
+    assert (row["outcome"], row["cost_nano"], row["status"]) == ("refused", "0", 400)
+    assert customer.transfers(row["id"]) == []
+
+
+# ---- what an answer says ---------------------------------------------------------------------------------
+
+
+@BOTH
+def test_several_items_become_one_choice(town, responses_only, stream):
+    items = [
+        Thought(("Hm", "m.")),
+        Said(("I ", "look.")),
+        Called("look", '{"where":"here"}', "call_a"),
+        Called("write", "free text", "call_b", is_custom=True),
+    ]
+    responses_only.then(answer(items, stream))
+    tools = [FUNCTION, {"type": "custom", "custom": {"name": "write"}}]
+    choice = choice_of(town.customer().hear(CHAT, tools=tools, stream=stream))
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["content"] == "I look."
+    assert "reasoning_content" not in choice["message"]
+    assert choice["message"]["tool_calls"] == [
+        {"id": "call_a", "type": "function", "function": {"name": "look", "arguments": '{"where":"here"}'}},
+        {"id": "call_b", "type": "custom", "custom": {"name": "write", "input": "free text"}},
+    ]
+
+
+@BOTH
+def test_refusal_is_one(town, responses_only, stream):
+    responses_only.then(answer([Refused()], stream))
+    choice = choice_of(town.customer().hear(CHAT, stream=stream))
+    assert choice["message"]["refusal"] == "I can't help with that."
+    assert not choice["message"].get("content")
+
+
+@BOTH
+def test_citations_come_along(town, responses_only, stream):
+    citation = {
+        "type": "url_citation",
+        "start_index": 0,
+        "end_index": 3,
+        "url": "https://example.com",
+        "title": "Ex",
+    }
+    responses_only.then(answer([Said(annotations=(citation,))], stream))
+    choice = choice_of(town.customer().hear(CHAT, stream=stream))
+    wanted = {key: value for key, value in citation.items() if key != "type"}
+    assert choice["message"]["annotations"] == [{"type": "url_citation", "url_citation": wanted}]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("reason", "told"), [("max_output_tokens", "length"), ("content_filter", "content_filter")]
+)
+def test_answer_that_was_cut_off_says_so_and_is_charged(town, responses_only, stream, reason, told):
+    responses_only.then(answer([text("Once upon")], stream, incomplete=reason))
+    customer = town.customer()
+    heard = customer.hear(CHAT, stream=stream)
+    assert choice_of(heard)["finish_reason"] == told
+    assert heard.cost_nano == customer.spent_nano > 0
+
+
+@BOTH
+@pytest.mark.parametrize("wants_usage", [False, True])
+def test_stream_has_its_usage_once(town, responses_only, wants_usage, stream):
+    options = {"stream_options": {"include_usage": wants_usage}} if stream else {}
+    heard = town.customer().hear(CHAT, stream=stream, **options)
+    if not stream:
+        return
+    used = [chunk for chunk in heard.events if chunk.get("usage")]
+    [last] = used
+    assert last is heard.events[-1] or last == heard.events[-1]
+    assert (last["choices"] == []) is wants_usage
+    assert all(("usage" in chunk) is wants_usage for chunk in heard.events[:-1])
+
+
+def test_older_functions_are_answered_as_they_were(town, responses_only):
+    responses_only.then(answer([Called("look", "{}")], stream=True))
+    heard = town.customer().hear(CHAT, functions=[FUNCTION["function"]], stream=True)
+    deltas = [chunk["choices"][0]["delta"] for chunk in heard.events if chunk["choices"]]
+    called = [delta["function_call"] for delta in deltas if "function_call" in delta]
+    assert called[0]["name"] == "look"
+    assert "".join(one["arguments"] for one in called) == "{}"
+    assert heard.events[-1]["choices"][0]["finish_reason"] == "function_call"
+
+
+def test_chat_upstream_s_bytes_are_not_touched_where_no_bridge_is_needed(town, openai):
+    openai.then(replies.plain_reply("H\u00e9llo"))
+    heard = town.customer().hear(CHAT)
+    assert heard.object["id"] == replies.REPLY_ID
+    assert json.dumps("H\u00e9llo", ensure_ascii=False).encode() in heard.body
