@@ -30,7 +30,7 @@ prove: .venv/dev  ## kill it, cut its power, race it: TIER=nightly for hours of 
 	$(BIN)/python -m prove --tier $(or $(TIER),ci)
 
 lock: .venv/dev  ## write the hashed requirement files from the .in files
-	for set in run test dev; do \
+	for set in run test dev clients; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" requirements/$$set.in -o requirements/$$set.txt; \
 	done

@@ -13,13 +13,15 @@ from asyncio import StreamReader, StreamWriter
 from collections import Counter
 from enum import StrEnum
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 import uvloop
 
 from fakes import replies, steps
 from fakes.received import Request, read_body, read_head
+from prove.answers import endpoint_of, plan_in, whole_body
+from prove.answers import events as other_events
 
 SPARE = "/spare"  # the path of the same provider's second house
 WORDS = "one two three four five six seven eight nine ten "
@@ -149,7 +151,7 @@ class Provider:
 
     async def _answer(self, request: Request, reader: StreamReader, writer: StreamWriter) -> bool:
         """Do what the plan says; False if the connection is not to be used again."""
-        plan = _read_plan(_field(request.body, "user"))
+        plan = _read_plan(plan_in(request.body))
         self.calls[plan.tag] += 1
         name = f"{plan.tag}/{self.calls[plan.tag]}"
         conduct = plan.conduct
@@ -166,15 +168,31 @@ class Provider:
         if conduct in _STATUSES:
             _write(writer, _refusal(_STATUSES[conduct], name))
             return True
+        call = _Call(request, plan, conduct, name)
         if not plan.stream:
-            return await _write_whole(plan, conduct, name, reader, writer)
-        return await _write_stream(plan, conduct, name, reader, writer)
+            return await _write_whole(call, reader, writer)
+        return await _write_stream(call, reader, writer)
 
 
-async def _write_whole(
-    plan: Plan, conduct: Conduct, name: str, reader: StreamReader, writer: StreamWriter
-) -> bool:
-    body = _whole_body(plan, conduct, name)
+class _Call(NamedTuple):
+    """One request, and what is to be done with it."""
+
+    request: Request
+    plan: Plan
+    conduct: Conduct
+    name: str
+
+    @property
+    def is_chat(self) -> bool:
+        return endpoint_of(self.request.path) is None
+
+
+async def _write_whole(call: _Call, reader: StreamReader, writer: StreamWriter) -> bool:
+    request, plan, conduct, name = call
+    if call.is_chat:
+        body = _whole_body(plan, conduct, name)
+    else:
+        body = whole_body(request, _texts(plan, name), _usage(plan, conduct), plan.tier)
     await asyncio.sleep(plan.pause_ms / 1000)
     head = _head(200, {"content-type": "application/json", "content-length": str(len(body))}, name)
     if conduct in (Conduct.CUTS, Conduct.STALLS):
@@ -186,10 +204,12 @@ async def _write_whole(
     return True
 
 
-async def _write_stream(
-    plan: Plan, conduct: Conduct, name: str, reader: StreamReader, writer: StreamWriter
-) -> bool:
-    events = _events(plan, conduct, name)
+async def _write_stream(call: _Call, reader: StreamReader, writer: StreamWriter) -> bool:
+    request, plan, conduct, name = call
+    if call.is_chat:
+        events = _events(plan, conduct, name)
+    else:
+        events = other_events(request, _texts(plan, name), _usage(plan, conduct), plan.tier)
     _write(writer, _head(200, steps.EVENT_STREAM, name))
     for number, event in enumerate(events):
         if plan.pause_ms and number:
@@ -256,11 +276,6 @@ def _texts(plan: Plan, name: str) -> list[str]:
 
 def _with_tier(chunk: dict[str, object], plan: Plan) -> dict[str, object]:
     return chunk | {"service_tier": plan.tier}
-
-
-def _field(body: bytes, name: str) -> str:
-    fields = json.loads(body)
-    return str(fields[name])
 
 
 def _refusal(status: int, name: str) -> bytes:

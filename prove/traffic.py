@@ -14,8 +14,10 @@ import msgspec
 from prove.calculator import nano_of
 from prove.provider import Plan
 
-CHAT = "/v1/chat/completions"
+CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
+EMBEDDINGS, COMPLETIONS = "/v1/embeddings", "/v1/completions"
 END = b"data: [DONE]\n\n"
+_LAST_EVENTS = (b"event: response.completed\n", b"event: response.incomplete\n", b"event: message_stop\n")
 PATIENCE_S = 120.0
 """After which a request counts as forgotten: never reached unless something is wrong."""
 
@@ -111,13 +113,20 @@ class Sender:
             is_stream = response.content_type == "text/event-stream"
             async for piece in response.content.iter_any():
                 told.body += piece
-                told.is_whole = is_stream and told.body.endswith(END)
+                told.is_whole = is_stream and is_ended(told.body)
             told.is_whole = told.is_whole or not is_stream
 
     async def get(self, path: str, key: str) -> tuple[int, bytes]:
         """Ask for something that costs nothing."""
         async with self._session.get(path, headers={"authorization": f"Bearer {key}"}) as response:
             return response.status, await response.read()
+
+
+def is_ended(body: bytes) -> bool:
+    """Whether a stream has come to the end that its protocol has."""
+    if body.endswith(END):
+        return True
+    return body.endswith(b"\n\n") and body[:-2].rpartition(b"\n\n")[2].startswith(_LAST_EVENTS)
 
 
 async def wait_for(is_so: Callable[[], bool]) -> bool:

@@ -106,7 +106,7 @@ def clamp_effort(asked: str | None, model: Model, param: str, dropped: list[str]
     if asked not in EFFORTS:
         raise unknown_word(param, asked, model.efforts or EFFORTS)
     if model.efforts:
-        return nearest_effort(asked, model.efforts)
+        return _nearest_effort(asked, model.efforts)
     if asked != "none":
         dropped.append(param)
     return None
@@ -122,7 +122,7 @@ def _set_effort(fields: Fields, asked: str | None, model: Model, dropped: list[s
     return effort
 
 
-def nearest_effort(asked: str, efforts: tuple[str, ...]) -> str:
+def _nearest_effort(asked: str, efforts: tuple[str, ...]) -> str:
     """The model's effort that is next above what was asked, else its strongest: never less than was paid for."""
     rank = EFFORTS.index(asked)
     above = [effort for effort in efforts if EFFORTS.index(effort) >= rank]

@@ -4,7 +4,7 @@ import msgspec
 
 from runapi.core.catalog import Model
 from runapi.wire.neutral import Asked
-from runapi.wire.normalise import nearest_effort
+from runapi.wire.normalise import clamp_effort
 
 
 def normalise_asked(asked: Asked, model: Model) -> tuple[Asked, tuple[str, ...]]:
@@ -13,18 +13,8 @@ def normalise_asked(asked: Asked, model: Model) -> tuple[Asked, tuple[str, ...]]
     Stop sequences stay: what refuses them is an upstream, and they are enforced on the answer's way.
     """
     dropped: list[str] = []
-    effort = asked.effort
-    if effort is not None:
-        if not model.efforts:
-            if effort != "none":
-                dropped.append("thinking")
-            effort = None
-        else:
-            effort = nearest_effort(effort, model.efforts)
-    in_effect = effort if effort is not None else model.default_effort
-    refused = model.refused
-    if in_effect not in (None, "none"):
-        refused += model.refused_when_reasoning
+    in_effect = clamp_effort(asked.effort, model, "thinking", dropped)
+    refused = model.refuses(in_effect)
     temperature, top_p = asked.temperature, asked.top_p
     if temperature is not None and "temperature" in refused:
         dropped += [] if temperature == 1 else ["temperature"]
@@ -32,5 +22,7 @@ def normalise_asked(asked: Asked, model: Model) -> tuple[Asked, tuple[str, ...]]
     if top_p is not None and "top_p" in refused:
         dropped += [] if top_p == 1 else ["top_p"]
         top_p = None
-    changed = msgspec.structs.replace(asked, effort=effort, temperature=temperature, top_p=top_p)
+    changed = msgspec.structs.replace(
+        asked, effort=None if asked.effort is None else in_effect, temperature=temperature, top_p=top_p
+    )
     return changed, tuple(dropped)

@@ -130,10 +130,7 @@ class ResponsesAsking:
     def _translated(self, dialect: Dialect) -> Way:
         upstream_request = self._upstream_request
         asked = to_asked(msgspec.structs.replace(self._sold(), fields=upstream_request.fields))
-        refused = self._model.refused + (
-            self._model.refused_when_reasoning if upstream_request.effort not in (None, "none") else ()
-        )
-        if "logprobs" in refused:
+        if "logprobs" in self._model.refuses(upstream_request.effort):
             asked = msgspec.structs.replace(asked, logprobs=False, top_logprobs=None)
         return TranslatedWay(
             dialect,
