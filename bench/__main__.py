@@ -15,11 +15,12 @@ from pathlib import Path
 import msgspec
 
 from bench import hotspots, report
+from bench.forms import Form
 from bench.load import Outcome
 from bench.measures import Reading
 from bench.process import free_port
 from bench.scenarios import LOADS, MEMORY, WARM_UP, load_for, put
-from bench.targets import KINDS, NAMES, NGINX_MISSING, Bare, Target, find_nginx
+from bench.targets import KINDS, NAMES, NGINX_MISSING, Bare, Gateway, Target, find_nginx
 
 ROUNDS, QUICK_ROUNDS, QUICK_SHARE = 3, 1, 0.4
 OPEN_FILES = 16_384
@@ -66,6 +67,8 @@ def visit_all(
             outcomes[target.name][MEMORY.name] = put(load_for(MEMORY, target), target)
         for scenario in LOADS:
             for target in order:
+                if scenario.form is not Form.CHAT and target.name != Gateway.name:
+                    continue
                 outcomes[target.name][scenario.name] = put(load_for(scenario, target, share), target)
     finally:
         for target in reversed(targets):

@@ -6,9 +6,9 @@ from array import array
 from collections.abc import Callable
 from typing import cast
 
+from bench.forms import Marks
+
 _MARK = b"data: {"
-_END = b"data: [DONE]\n\n"
-_CONTENT = b'"content":"'
 
 
 class ReplyFault(Exception):  # noqa: N818 - a fault is what the product calls it
@@ -18,8 +18,13 @@ class ReplyFault(Exception):  # noqa: N818 - a fault is what the product calls i
 class Connection(asyncio.Protocol):
     """One client: sends the request again and again while `next_request` says so."""
 
-    def __init__(self, request: bytes, events: int, next_request: Callable[["Connection"], bool]) -> None:
+    def __init__(
+        self, request: bytes, events: int, marks: Marks, next_request: Callable[["Connection"], bool]
+    ) -> None:
         self._request = request
+        self._content, self._end = marks.content, marks.end
+        self._empty = marks.content + b'"'
+        self._kept = max(len(marks.content) + 8, len(marks.end))  # bytes of a text that are looked at again
         self._events = events  # how many a stream must have
         self._next_request = next_request
         self._transport: asyncio.Transport
@@ -123,17 +128,16 @@ class Connection(asyncio.Protocol):
 
     def _take(self, text: bytes) -> None:
         """Count the events; `text` begins with the last bytes of what was counted before."""
-        if not self.has_content and text.count(_CONTENT) - text.count(b'"content":""') > 0:
+        if not self.has_content and text.count(self._content) - text.count(self._empty) > 0:
             self.has_content = True
             self.first_times.append(time.perf_counter() - self._began)
-        # The end that is kept must not hold a whole mark, or it would be counted again.
-        self._seen += text.count(_MARK) - self._tail.count(_MARK)
-        self._tail = text[-len(_CONTENT) - 8 :]
+        self._seen += text.count(_MARK) - self._tail.count(_MARK)  # those in the tail were counted before
+        self._tail = text[-self._kept :]
 
     def _finish(self) -> None:
         self.times.append(time.perf_counter() - self._began)
         if self._chunked and self._events:
-            if not self._tail.endswith(_END):
+            if not self._tail.endswith(self._end):
                 raise ReplyFault(f"a stream without its end: {self._tail!r}")
             if self._seen != self._events:
                 raise ReplyFault(f"a stream of {self._seen} events instead of {self._events}")

@@ -16,6 +16,7 @@ import uvloop
 
 from bench import process, traffic
 from bench.client import Connection, ReplyFault
+from bench.forms import MARKS, Form
 
 SETTLE_S = 0.3  # after the last reply: what a server still does for these requests counts too
 HOLD_S = 1.0  # all streams are open for this long before memory is read
@@ -35,6 +36,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int = 2_000
     chunks: int = 0
     interval_ms: int = 0
+    form: Form = Form.CHAT
     memory: bool = False  # read memory with all streams open
     limit_s: float = 60.0
 
@@ -62,16 +64,21 @@ class Run:
         self._left = 0
         self._until = 0.0
         self._sent = 0
-        body = traffic.request_body(load.body_bytes, chunks=load.chunks, interval_ms=load.interval_ms)
-        self._request = traffic.request_bytes(load.host, load.port, load.key, body)
+        self._marks = MARKS[load.form]
+        body = traffic.request_body(
+            load.body_bytes, chunks=load.chunks, interval_ms=load.interval_ms, form=load.form
+        )
+        self._request = traffic.request_bytes(load.host, load.port, load.key, body, self._marks.path)
         self._connections: list[Connection] = []
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        events = self._load.chunks + traffic.EXTRA_EVENTS if self._load.chunks else 0
+        events = self._load.chunks + self._marks.extra_events if self._load.chunks else 0
         for _ in range(self._load.connections):
             _, connection = await loop.create_connection(
-                lambda: Connection(self._request, events, self._may_send), self._load.host, self._load.port
+                lambda: Connection(self._request, events, self._marks, self._may_send),
+                self._load.host,
+                self._load.port,
             )
             self._connections.append(connection)
 

@@ -2,7 +2,17 @@
 
 from collections.abc import Sequence
 
-from bench.measures import Measure, Rounds, Spread, all_measures, ratio, spread, values_of, verdict
+from bench.measures import (
+    Measure,
+    Rounds,
+    Spread,
+    all_measures,
+    ratio,
+    spread,
+    translation_ratio,
+    values_of,
+    verdict,
+)
 from bench.targets import NAMES
 
 _NAME, _CELL, _RATIO = 23, 9, 22
@@ -18,6 +28,8 @@ def render(rounds: Rounds) -> tuple[str, bool]:
     for section, measures in all_measures().items():
         lines += ["", section if "bare" in rounds else section.partition(" (bare)")[0]]
         for measure in measures:
+            if measure.untranslated and "gateway" not in rounds:
+                continue
             lines.append(_line(measure, rounds, shown))
             if verdict(measure, rounds) is False:
                 missed.append(measure.name)
@@ -36,6 +48,8 @@ def _line(measure: Measure, rounds: Rounds, shown: Sequence[str]) -> str:
 
 
 def _cell(measure: Measure, rounds: Rounds, name: str) -> str:
+    if measure.untranslated and name != "gateway":
+        return ""
     value = spread(values_of(measure, rounds, name)).middle
     sign = "+" if measure.added and name != "bare" and "bare" in rounds else ""
     return f"{value:{sign}.{measure.digits}f}"
@@ -51,7 +65,10 @@ def _ratio(found: Spread | None) -> str:
 
 
 def _goal(measure: Measure, rounds: Rounds) -> str:
-    if measure.goal_ratio is not None:
+    translated = translation_ratio(measure, rounds)
+    if translated is not None:
+        text = f"{_ratio(translated)} x untranslated, <= {measure.goal_ratio:g}"
+    elif measure.goal_ratio is not None:
         text = f"<= {measure.goal_ratio:g} x floor"
     elif measure.goal_value is not None:
         text = f"<= {measure.goal_value:g}"

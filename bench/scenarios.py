@@ -5,6 +5,7 @@ import sys
 
 import msgspec
 
+from bench.forms import Form
 from bench.load import Load, Outcome
 from bench.targets import Target
 
@@ -22,6 +23,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int = 2_000
     chunks: int = 0
     interval_ms: int = 0
+    form: Form = Form.CHAT  # any other is for the gateway alone: nobody else translates
     memory: bool = False
 
 
@@ -44,8 +46,10 @@ REQUESTS = (
 STREAMS = Scenario(
     name="200 streams, 10 ms", connections=200, requests=200, warm_up=1, chunks=150, interval_ms=10
 )
+BRIDGED = msgspec.structs.replace(STREAMS, name="Chat -> Responses", form=Form.BRIDGE)
+FROM_MESSAGES = msgspec.structs.replace(STREAMS, name="Messages -> Responses", form=Form.MESSAGES)
 FIRST_TOKEN = Scenario(name="first token", connections=1, requests=300, warm_up=30, chunks=3, interval_ms=1)
-LOADS = (*REQUESTS, STREAMS, FIRST_TOKEN)
+LOADS = (*REQUESTS, STREAMS, BRIDGED, FROM_MESSAGES, FIRST_TOKEN)
 
 
 def load_for(scenario: Scenario, target: Target, share: float = 1.0) -> Load:
@@ -61,6 +65,7 @@ def load_for(scenario: Scenario, target: Target, share: float = 1.0) -> Load:
         body_bytes=scenario.body_bytes,
         chunks=int(scenario.chunks * share) if fixed and not scenario.memory else scenario.chunks,
         interval_ms=scenario.interval_ms,
+        form=scenario.form,
         memory=scenario.memory,
         limit_s=LIMIT_S,
     )

@@ -122,7 +122,9 @@ class Gateway(Target):
         self.key = json.loads(created)["key"]
         url = f"http://127.0.0.1:{upstream_port}/v1"
         models = f"{traffic.MODEL},gpt-5.5"
-        self._run("upstreams", "add", "fake", "--base-url", url, "--api-key", "sk-fake", "--models", models)
+        speaks = ("--dialect", "openai_chat", "--dialect", "openai_responses")
+        account = ("--base-url", url, "--api-key", "sk-fake", "--models", models)
+        self._run("upstreams", "add", "fake", *account, *speaks)
 
     def argv(self) -> Sequence[str]:
         return (_RUNAPI, "serve")

@@ -2,18 +2,19 @@
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
+
+from bench.forms import Form
 
 MODEL = "gpt-5.4-mini"
 SNAPSHOT = "gpt-5.4-mini-2026-03-17"
-EXTRA_EVENTS = 3  # beside the content chunks: role, finish, usage
 
 _SENTENCE = (
     'The customer asked (again) for "line 7" of the invoice\u2014please compare it with last month\u2019s, '
     "then say in two sentences what changed and why.\n"
 )
 _HEAD = (
-    "POST /v1/chat/completions HTTP/1.1\r\n"
+    "POST {path} HTTP/1.1\r\n"
     "Host: {host}:{port}\r\n"
     "Accept-Encoding: gzip, deflate\r\n"
     "Connection: keep-alive\r\n"
@@ -76,33 +77,50 @@ def _messages(size: int) -> list[dict[str, Any]]:
     return turns
 
 
-def request_body(size: int, *, chunks: int = 0, interval_ms: int = 0) -> bytes:
-    """A chat completion request of about `size` bytes; a stream if `chunks` is not 0.
+def request_body(size: int, *, chunks: int = 0, interval_ms: int = 0, form: Form = Form.CHAT) -> bytes:
+    """A request of about `size` bytes; a stream if `chunks` is not 0.
 
-    `user` tells the fake upstream how many chunks to send and how far apart.
+    The user's name tells the fake upstream how many chunks to send and how far apart.
     """
-    body: dict[str, Any] = {"messages": [], "model": MODEL, "max_completion_tokens": 1024}
-    if size >= 10_000:
-        body["tools"] = [_tool(index) for index in range(8)]
-        body["tool_choice"] = "auto"
-    if chunks:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
-        body["user"] = f"chunks={chunks},interval_ms={interval_ms}"
-    room = size - len(_dump(body))
-    encoded = _dump(body)
+    user = f"chunks={chunks},interval_ms={interval_ms}" if chunks else None
+    body = _messages_body(user) if form is Form.MESSAGES else _chat_body(size, user, form)
+    room = size - len(dump(body))
+    encoded = dump(body)
     for _ in range(3):  # quotes, dashes and line ends take more bytes than they have letters
         body["messages"] = _messages(room)
-        encoded = _dump(body)
+        encoded = dump(body)
         room += size - len(encoded)
     return encoded
 
 
-def request_bytes(host: str, port: int, key: str, body: bytes) -> bytes:
+def _chat_body(size: int, user: str | None, form: Form) -> dict[str, Any]:
+    body: dict[str, Any] = {"messages": [], "model": MODEL, "max_completion_tokens": 1024}
+    if size >= 10_000:
+        body["tools"] = [_tool(index) for index in range(8)]
+        body["tool_choice"] = "auto"
+    if form is Form.BRIDGE:
+        body |= {"tools": [_tool(0)], "reasoning_effort": "low"}
+    if user is not None:
+        body |= {"stream": True, "stream_options": {"include_usage": True}, "user": user}
+    return body
+
+
+def _messages_body(user: str | None) -> dict[str, Any]:
+    return {
+        "messages": [],
+        "model": MODEL,
+        "max_tokens": 1024,
+        "stream": True,
+        "metadata": {"user_id": user},
+    }
+
+
+def request_bytes(host: str, port: int, key: str, body: bytes, path: str) -> bytes:
     """The whole request, with the headers of the OpenAI Python SDK."""
-    return _HEAD.format(host=host, port=port, key=key, length=len(body)).encode() + body
+    return _HEAD.format(host=host, port=port, key=key, length=len(body), path=path).encode() + body
 
 
-def _dump(value: object) -> bytes:
+def dump(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -129,7 +147,7 @@ _REPLY_HEAD = (
     "\r\n"
 )
 _ID = "chatcmpl-CfQ2v8hWk3mZ0pTtqYxN5sLrB7dE1"
-_CREATED = 1795348800
+CREATED = 1795348800
 _USAGE = {
     "prompt_tokens": 512,
     "completion_tokens": 50,
@@ -142,8 +160,8 @@ _USAGE = {
         "rejected_prediction_tokens": 0,
     },
 }
-_WORDS = (" the", " invoice", " rose", " by", " 4.2", "%,", " mostly", " because", ' "line', ' 7"')
-_PADDING = "k3Zq9VtB2xR7mN1pWc5J"
+WORDS = (" the", " invoice", " rose", " by", " 4.2", "%,", " mostly", " because", ' "line', ' 7"')
+PADDING = "k3Zq9VtB2xR7mN1pWc5J"
 
 
 def plain_reply(body: bytes, kind: str = "application/json") -> bytes:
@@ -158,7 +176,7 @@ def completion_reply() -> bytes:
     body = {
         "id": _ID,
         "object": "chat.completion",
-        "created": _CREATED,
+        "created": CREATED,
         "model": SNAPSHOT,
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
         "usage": _USAGE,
@@ -168,16 +186,37 @@ def completion_reply() -> bytes:
     return plain_reply(json.dumps(body, indent=2, ensure_ascii=False).encode())
 
 
-def _framed(event: bytes) -> bytes:
-    payload = b"data: " + event + b"\n\n"
+class StreamScript(NamedTuple):
+    """What a stream sends: at once, in turn while it lasts, and at its end."""
+
+    opening: bytes
+    contents: tuple[bytes, ...]
+    closing: bytes
+
+
+def text_of(chunks: int) -> str:
+    """The text of a whole stream."""
+    return "".join(WORDS[left % len(WORDS)] for left in range(chunks - 1, -1, -1))
+
+
+def framed(payload: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(payload), payload)
+
+
+def stream_head() -> bytes:
+    head = _REPLY_HEAD.format(kind="text/event-stream; charset=utf-8", framing="Transfer-Encoding: chunked")
+    return head.encode()
+
+
+def _framed(event: bytes) -> bytes:
+    return framed(b"data: " + event + b"\n\n")
 
 
 def _chunk(choices: list[dict[str, Any]], usage: dict[str, Any] | None, padding: str) -> bytes:
     body = {
         "id": _ID,
         "object": "chat.completion.chunk",
-        "created": _CREATED,
+        "created": CREATED,
         "model": SNAPSHOT,
         "service_tier": "default",
         "system_fingerprint": None,
@@ -185,7 +224,7 @@ def _chunk(choices: list[dict[str, Any]], usage: dict[str, Any] | None, padding:
         "usage": usage,
         "obfuscation": padding,
     }
-    return _framed(_dump(body))
+    return _framed(dump(body))
 
 
 def _choice(delta: dict[str, Any], finish: str | None = None) -> list[dict[str, Any]]:
@@ -193,23 +232,10 @@ def _choice(delta: dict[str, Any], finish: str | None = None) -> list[dict[str, 
 
 
 @cache
-def stream_opening() -> bytes:
-    """The head and the role chunk."""
-    head = _REPLY_HEAD.format(kind="text/event-stream; charset=utf-8", framing="Transfer-Encoding: chunked")
+def chat_stream(_chunks: int) -> StreamScript:
+    """The head and the role chunk; content chunks of about 270 bytes each; finish, usage, end marker and end."""
     role = {"role": "assistant", "content": "", "refusal": None}
-    return head.encode() + _chunk(_choice(role), None, _PADDING[:6])
-
-
-@cache
-def stream_contents() -> tuple[bytes, ...]:
-    """Content chunks, to be sent in turn; about 270 bytes each."""
-    return tuple(
-        _chunk(_choice({"content": word}), None, _PADDING[: 14 - len(word)] or "x") for word in _WORDS
-    )
-
-
-@cache
-def stream_closing() -> bytes:
-    """The finishing chunk, the usage chunk, the end marker and the end of the body."""
-    finish = _chunk(_choice({}, "stop"), None, _PADDING[:4])
-    return finish + _chunk([], _USAGE, _PADDING[:2]) + _framed(b"[DONE]") + b"0\r\n\r\n"
+    contents = (_chunk(_choice({"content": word}), None, PADDING[: 14 - len(word)] or "x") for word in WORDS)
+    finish = _chunk(_choice({}, "stop"), None, PADDING[:4])
+    closing = finish + _chunk([], _USAGE, PADDING[:2]) + _framed(b"[DONE]") + b"0\r\n\r\n"
+    return StreamScript(stream_head() + _chunk(_choice(role), None, PADDING[:6]), tuple(contents), closing)

@@ -11,11 +11,13 @@ import re
 import socket
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from typing import cast
 
 import uvloop
 
 from bench import traffic
+from bench.responses import responses_stream
 
 TICK_S = 0.001
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -62,14 +64,17 @@ class Wheel:
 class Stream:
     """One streamed reply."""
 
-    __slots__ = ("_contents", "_left", "_transport", "interval")
+    __slots__ = ("_closing", "_contents", "_left", "_transport", "interval")
 
-    def __init__(self, transport: asyncio.Transport, chunks: int, interval: int) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, script: traffic.StreamScript, chunks: int, interval: int
+    ) -> None:
         self._transport = transport
         self._left = chunks
-        self._contents = traffic.stream_contents()
+        self._contents = script.contents
+        self._closing = script.closing
         self.interval = max(interval, 1)
-        transport.write(traffic.stream_opening())
+        transport.write(script.opening)
 
     def send_next(self) -> bool:
         """Send one chunk, and after the last the end; whether there is more to send."""
@@ -78,7 +83,7 @@ class Stream:
         left = self._left = self._left - 1
         self._transport.write(self._contents[left % len(self._contents)])
         if left <= 0:
-            self._transport.write(traffic.stream_closing())
+            self._transport.write(self._closing)
         return left > 0
 
 
@@ -116,9 +121,11 @@ class Upstream(asyncio.Protocol):
     def _answer(self, request: bytes) -> None:
         if request.startswith(b"POST /v1/chat/completions "):
             if b'"stream":true' in request:
-                self._open_stream(request)
+                self._open_stream(request, traffic.chat_stream)
             else:
                 self._transport.write(traffic.completion_reply())
+        elif request.startswith(b"POST /v1/responses "):
+            self._open_stream(request, responses_stream)
         elif request.startswith(b"GET /healthz "):
             self._transport.write(_HEALTHY)
         elif request.startswith(b"GET /v1/models"):
@@ -127,10 +134,10 @@ class Upstream(asyncio.Protocol):
             self._transport.write(_BAD)
             self._transport.close()
 
-    def _open_stream(self, request: bytes) -> None:
+    def _open_stream(self, request: bytes, script: Callable[[int], traffic.StreamScript]) -> None:
         plan = _PLAN.search(request)
         chunks, interval = (int(plan[1]), int(plan[2])) if plan else (10, 10)
-        stream = Stream(self._transport, chunks, interval)
+        stream = Stream(self._transport, script(chunks), chunks, interval)
         if stream.send_next():
             self._wheel.add(stream, stream.interval)
 

@@ -79,9 +79,7 @@ def events(request: Request, texts: Sequence[str], usage: bytes | None, tier: st
     return [*chunks, b"data: [DONE]\n\n"]
 
 
-def _responses_events(
-    request: Request, texts: Sequence[str], usage: bytes | None, tier: str
-) -> list[bytes]:
+def _responses_events(request: Request, texts: Sequence[str], usage: bytes | None, tier: str) -> list[bytes]:
     writer = Writer(request, _items(texts))
     ended = writer.ended(None) | {"service_tier": tier, "usage": _HOLE}
     told = [*writer.events(), {"type": "response.completed", "response": ended}]

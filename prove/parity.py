@@ -19,8 +19,6 @@ from prove.calculator import CATALOGUE, PriceList, cost
 from prove.places import (
     Case,
     Choice,
-    Form,
-    Route,
     faults_in_answer,
     faults_in_books,
     faults_in_explanation,
@@ -28,10 +26,11 @@ from prove.places import (
     told_tokens,
 )
 from prove.provider import Conduct, Plan, Provider
+from prove.routes import ROUTES, Route
 from prove.served import OWN_MODELS, Served, serve
 from prove.tiers import Tier
-from prove.traffic import CHAT, Sender, Told, wait_for, write_body
-from prove.usages import CAP, MOST_PROMPT, SHAPES
+from prove.traffic import CHAT, RESPONSES, Sender, Told, wait_for
+from prove.usages import SHAPES
 from prove.verdict import Verdict
 
 NAME = "parity"
@@ -39,16 +38,6 @@ ROUNDS_CI, ROUNDS_NIGHTLY = 2, 40  # of everything with everything, but for tier
 AT_ONCE = 16
 IN_FLIGHT = 6  # requests that run while new prices are published
 
-_TEXT = "How much is it? " * (MOST_PROMPT // 16 + 1)
-_DOCUMENT = [
-    {"type": "text", "text": "Read this."},
-    {"type": "file", "file": {"file_id": "file-of-any-size"}},
-]
-_TIERS = (  # what the request asks for, and what the upstream says that it served
-    *((None, "default"), ("auto", "default"), ("default", "default"), (None, "scale")),
-    *(("flex", "flex"), ("flex", "default"), (None, "flex"), ("flex", "priority"), (None, "batch")),
-    *(("priority", "priority"), ("fast", "priority"), ("priority", "default"), (None, "priority")),
-)
 _OWN = """
 models:
   odd-model:
@@ -57,7 +46,7 @@ models:
     context_window: 1_050_000
     max_input_tokens: 922_000
     max_output_tokens: 128_000
-    endpoints: [/v1/chat/completions]
+    endpoints: [/v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings]
     official:
       standard: {input: 0.000007, cached: 0.000003, cache_write: 0.000011, output: 0.000013}
       long_threshold: 700
@@ -85,19 +74,6 @@ models:
       priority: {input: 0.000002, output: 123456.789012}
     source: made up
 """
-
-
-ROUTES = (
-    Route(
-        CHAT,
-        (
-            Form("whole", is_stream=False),
-            Form("stream", is_stream=True),
-            Form("stream with usage", is_stream=True, fields={"stream_options": {"include_usage": True}}),
-        ),
-        write_body,
-    ),
-)
 
 
 def prove(tier: Tier, seed: int) -> Verdict:
@@ -136,6 +112,7 @@ class Scales:
         told = sum(case.charged_nano for case in self.cases)
         estimated = sum(case.report.tokens is None for case in self.cases)
         return (
+            f"{len(ROUTES)} routes",
             f"{len(SHAPES)} shapes",
             f"{len(models)} models",
             f"policies {CATALOGUE} and {self._ratio}",
@@ -145,16 +122,24 @@ class Scales:
 
     def count_combinations(self) -> int:
         """How many there are of policy, route, form, model and shape."""
-        return 2 * sum(
-            len(route.forms) * len(self._list.served_at(route.path)) * len(SHAPES) for route in ROUTES
-        )
+        return 2 * sum(len(route.forms) * len(self._models_of(route)) * len(route.shapes) for route in ROUTES)
+
+    def _models_of(self, route: Route) -> list[str]:
+        """The models that it is asked for."""
+        offered = self._list.served_at(route.path)
+        if route.models is None:
+            return offered
+        reachable = {*offered, *self._list.served_at(RESPONSES)}  # from every protocol
+        return [model for model in route.models if model in reachable]
 
     def run(self, number: int) -> None:
         """Ask for so many things; then look into the books."""
         self._gateway.home.mkdir(mode=0o700)
         (self._gateway.home / OWN_MODELS).write_text(_OWN)
         with serve(self._gateway):
-            self._gateway.add_provider("provider", self._provider.base_url, self._list.served_at(CHAT))
+            models = dict.fromkeys([*self._list.served_at(CHAT), *self._list.served_at(RESPONSES)])
+            speaks = ["openai_chat", "openai_responses"]
+            self._gateway.add_provider("provider", self._provider.base_url, models, dialects=speaks)
             self._gateway.open_account("payer")
             self._key = self._gateway.make_key("payer").key
             uvloop.run(self._weigh(number))
@@ -200,21 +185,23 @@ class Scales:
 
     def _draw(self, policy: str, conduct: Conduct = Conduct.FINE) -> Iterator[Case]:
         """Every combination in any order, and then again with other numbers."""
-        chance, tiers = self._chance, itertools.cycle(self._chance.sample(_TIERS, len(_TIERS)))
+        chance = self._chance
+        tiers = [itertools.cycle(chance.sample(route.tiers, len(route.tiers))) for route in ROUTES]
         while True:
             everything = [
-                (route, form, model, shape)
-                for route in ROUTES
+                (number, form, model, shape)
+                for number, route in enumerate(ROUTES)
                 for form in route.forms
-                for model in self._list.served_at(route.path)
-                for shape in SHAPES
+                for model in self._models_of(route)
+                for shape in route.shapes
             ]
-            for route, form, model, shape in chance.sample(everything, len(everything)):
-                yield self._write(Choice(route, form, model, shape, *next(tiers)), policy, conduct)
+            for number, form, model, shape in chance.sample(everything, len(everything)):
+                choice = Choice(ROUTES[number], form, model, shape, *next(tiers[number]))
+                yield self._write(choice, policy, conduct)
 
     def _write(self, choice: Choice, policy: str, conduct: Conduct) -> Case:
         route, form, model, shape, asked, served = choice
-        report = SHAPES[shape](self._chance)
+        report = route.read(SHAPES[shape](self._chance))
         plan = Plan(
             tag=f"{self._name}-{len(self.cases)}",
             conduct=conduct,
@@ -224,9 +211,7 @@ class Scales:
             chunks=self._chance.randint(1, 4),
         )
         fields = dict(form.fields) | ({} if asked is None else {"service_tier": asked})
-        if not report.is_open:
-            fields["max_completion_tokens"] = CAP
-        body = route.write(plan, model, _DOCUMENT if report.is_open else _TEXT, **fields)
+        body = route.write(plan, model, fields, is_open=report.is_open)
         told = Told(plan=plan, key=self._key, model=model)
         case = Case(choice=choice, report=report, policy=policy, told=told, body=body)
         self.cases.append(case)

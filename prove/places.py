@@ -1,7 +1,7 @@
 """The places where the cost of a request is written, each held against what a second calculator says."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -10,27 +10,12 @@ import msgspec
 
 from prove.aftermath import Books
 from prove.calculator import Cost, Tokens, nano_of, parts
+from prove.routes import Form, Route
 from prove.traffic import Told
 from prove.usages import Report
 from runapi.core.check_receipt import check_receipt
 
 _PICO_PER_TOKEN = 10**6  # of one dollar per million tokens
-
-
-class Form(NamedTuple):
-    """A way in which a route may be asked for its answer."""
-
-    name: str
-    is_stream: bool
-    fields: Mapping[str, object] = {}
-
-
-class Route(NamedTuple):
-    """A URL whose answers cost something. A new one is a row of ROUTES."""
-
-    path: str
-    forms: tuple[Form, ...]
-    write: Callable[..., bytes]  # the request's body, of plan, model, content and fields
 
 
 class Choice(NamedTuple):
@@ -57,17 +42,21 @@ class Case(msgspec.Struct, kw_only=True):
 
     def __str__(self) -> str:
         route, form, model, shape, asked, served = self.choice
-        return f"{route.path} {form.name}, {model}, {shape}, {asked} asked and {served} served, {self.policy}: {self.report.text}"
+        name = f"{route.path} {route.name}".rstrip()
+        return f"{name} {form.name}, {model}, {shape}, {asked} asked and {served} served, {self.policy}: {self.report.text}"
 
 
 def told_tokens(body: bytes) -> Tokens:
     """The counts that stand in an answer, which the gateway made where the upstream gave none."""
-    events = body.split(b"\n\n") if body.startswith(b"data: ") else [body]
+    events = [body] if body.startswith(b"{") else body.split(b"\n\n")
     for event in reversed(events):
-        payload = event.removeprefix(b"data: ")
-        usage = json.loads(payload).get("usage") if payload.startswith(b"{") else None
+        payload = event if event.startswith(b"{") else event.partition(b"data: ")[2]
+        told = json.loads(payload) if payload.startswith(b"{") else {}
+        usage = told.get("usage") or told.get("response", {}).get("usage")
         if usage is not None:
-            return Tokens(prompt=usage["prompt_tokens"], completion=usage["completion_tokens"])
+            prompt = usage.get("prompt_tokens", usage.get("input_tokens"))
+            completion = usage.get("completion_tokens", usage.get("output_tokens", 0))
+            return Tokens(prompt=prompt, completion=completion)
     raise ValueError("the answer says nothing of its usage")
 
 

@@ -31,9 +31,10 @@ def axe() -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_tab(chromium: Browser, shared_gateway: Gateway) -> Iterator[Tab]:
-    """A tab for tests that leave nothing behind; ask for `tab`."""
+def shared_tab(chromium: Browser, shared_gateway: Gateway, axe: str) -> Iterator[Tab]:
+    """A tab for tests that leave nothing behind, with axe in every page; ask for `tab`."""
     context = chromium.new_context(reduced_motion="reduce")
+    context.add_init_script(axe)
     yield Tab(context.new_page(), shared_gateway.url)
     context.close()
 

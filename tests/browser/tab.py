@@ -5,7 +5,7 @@ from playwright.sync_api import ConsoleMessage, Page, Response
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1440, "height": 900}
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-_TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+_NEXT_FRAME = "new Promise((done) => requestAnimationFrame(done))"
 
 
 class Tab:
@@ -33,13 +33,12 @@ class Tab:
     def overflow_at(self, size: dict[str, int]) -> int:
         """By how many pixels the page is wider than the window."""
         self.page.set_viewport_size(size)  # type: ignore[arg-type]
-        self.page.evaluate(_TWO_FRAMES)  # the page has heard of it, and is drawn
+        self.page.evaluate(_NEXT_FRAME)  # the page has heard of it
         found: int = self.page.evaluate(_OVERFLOW)
         return found
 
-    def find_barriers(self, axe: str) -> list[str]:
+    def find_barriers(self) -> list[str]:
         """What axe finds in the page as it is shown now."""
-        self.page.evaluate(axe)
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         return [
             f"{fault['id']}: {node['html'][:200]}" for fault in found["violations"] for node in fault["nodes"]

@@ -19,14 +19,15 @@ PACKAGES = {
     Client.AI_SDK: ("npm:ai", "npm:@ai-sdk/openai", "npm:@ai-sdk/openai-compatible"),
 }
 NOTES = {
-    Client.OPENAI_PYTHON: "Helpers too: `.stream()`, `.parse()`, `previous_response_id`, retrieval and deletion.",
+    Client.OPENAI_PYTHON: "Helpers too: `.stream()`, `.parse()`, `previous_response_id`, retrieval and deletion of responses.",
     Client.OPENAI_NODE: "Helpers too: `.stream()`, `.parse()` with Zod, `runTools`, `previous_response_id`.",
     Client.ANTHROPIC_PYTHON: "Helpers too: `.stream()`, `.parse()`, the tool runner, `count_tokens`.",
     Client.OPENCLAW: "As `runapi connect openclaw` configures it, and with `openai-responses` in the place of "
-    "`openai-completions`. It shows what was charged.",
+    "`openai-completions`. On Chat Completions it shows what was charged; on Responses it reckons by the prices in its configuration.",
     Client.CODEX: "As `runapi connect codex` configures it. It speaks Responses alone, and reads our catalogue: so it knows each "
     "model's efforts, and applies patches by a tool of its own.",
-    Client.CLAUDE_CODE: "As `runapi connect claude-code` configures it. It speaks Messages alone.",
+    Client.CLAUDE_CODE: "As `runapi connect claude-code` configures it. It speaks Messages alone, and asks for structured output by a tool "
+    "of its own.",
     Client.OPENCODE: "As `runapi connect opencode` configures it, and with `@ai-sdk/openai-compatible` in the place of "
     "`@ai-sdk/openai`.",
     Client.OPENAI_AGENTS: "`OpenAIResponsesModel` and `OpenAIChatCompletionsModel`.",
@@ -48,20 +49,20 @@ _HEAD = """\
 
 <!-- tests/compat/write_page.py writes this file after a run in which all of it passed; a test compares the two. -->
 
-These programs are run, unmodified, against a running server by each run of `.ci/run`. Every turn ends at the sandbox (a test key) or
-at an upstream that serves `/responses` alone and refuses, in OpenAI's words, what OpenAI refuses; turns with tools at the latter. So Chat
-Completions and Messages are translated in all of them, and nothing reaches OpenAI that it would turn away.
+Each run of `.ci/run` points these programs, unmodified, at a running server. A turn goes to the sandbox (a test key), or to an upstream
+that serves `/responses` alone and refuses, in OpenAI's words, what OpenAI refuses; every turn with a tool goes there. So Chat
+Completions and Messages are translated for it, and nothing is sent that OpenAI would turn away.
 
 | column | what passed |
 |---|---|
 | plain turn | a question, and the answer that the model gave |
 | streamed | the same, in pieces |
-| tool turn | the program ran its tool, a shell or a function, and the last answer quotes the tool's result |
+| tool turn | the program ran its tool, a shell command or functions, and the last answer quotes the tool's result |
 | reasoning with tools | the effort that the program asks for reached the model with its tools, and the model's sealed reasoning came back with the result |
 | structured output | the answer to a JSON schema, parsed |
 
-A program that runs as a process of its own is run in a network that has nothing but loopback, with updates and telemetry turned off as its maker
-documents. A test fails where it looks up any name or tries any other address.
+All but the two Python SDKs run in a network of their own that has nothing but loopback, with updates and telemetry turned off as their makers
+document. A test fails where a program looks up any name or tries any other address.
 """
 
 _TAIL = """

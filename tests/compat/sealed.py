@@ -11,13 +11,14 @@ import ctypes
 import fcntl
 import json
 import os
-import select
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _NEW_MOUNTS, _NEW_USER, _NEW_NETWORK = 0x20000, 0x10000000, 0x40000000
 _HERE_ALONE = 0x4000 | 0x40000  # MS_REC | MS_PRIVATE
 _BIND = 0x1000
 _SET_FLAGS, _UP = 0x8914, 0x1  # SIOCSIFFLAGS, IFF_UP
+_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _NO_SUCH_NAME = 0x8183
 _MOST_FDS = 4
 _COUNTERS = ("/proc/self/net/snmp", "/proc/self/net/snmp6")
@@ -60,6 +62,7 @@ def main() -> int:
 
 def _enter(link: socket.socket, port: int) -> None:
     """Move this process into a network of its own, and hand the sockets that are open there to the other side."""
+    _call("prctl", _END_WITH_PARENT, signal.SIGKILL)
     _leave_the_network()
     _set_up_loopback()
     _ask_names_here()
@@ -117,22 +120,32 @@ def _pass_through(door: socket.socket, port: int) -> None:
 
 
 def _join(client: socket.socket, port: int) -> None:
-    try:
-        server = socket.create_connection((LOOPBACK, port))
-    except OSError:
-        client.close()
-        return
-    other = {client: server, server: client}
-    with client, server:
-        while True:
-            for ready in select.select(other, (), ())[0]:
-                try:
-                    data = ready.recv(1 << 16)
-                    if not data:
-                        return
-                    other[ready].sendall(data)
-                except OSError:
-                    return
+    with client, socket.socket() as server:
+        if server.connect_ex((LOOPBACK, port)) == 0:
+            answers = threading.Thread(target=_carry_answers, args=(server, client))
+            answers.start()
+            _carry_requests(client, server)
+            answers.join()
+
+
+def _carry_requests(client: socket.socket, server: socket.socket) -> None:
+    """Pass on what the client says. What the server does not want to hear is taken too, as a network takes it."""
+    with suppress(OSError):
+        while data := client.recv(1 << 16):
+            with suppress(OSError):
+                server.sendall(data)
+        server.shutdown(socket.SHUT_WR)
+
+
+def _carry_answers(server: socket.socket, client: socket.socket) -> None:
+    """Pass on what the server says; where nobody hears it any more, tell the server."""
+    with suppress(OSError):
+        while data := server.recv(1 << 16):
+            client.sendall(data)
+    with suppress(OSError):
+        client.shutdown(socket.SHUT_WR)
+    with suppress(OSError):
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def _answer_names(resolver: socket.socket, names: list[str]) -> None:

@@ -42,9 +42,9 @@ def prompt_for_text(text: str) -> str:
     return f"Answer me. [[sandbox:reply {text}]]"
 
 
-def prompt_for_call(tool: str, arguments: Mapping[str, object]) -> str:
-    """A prompt that is answered with one call of `tool`, and after its result with text that quotes the result."""
-    return f"Use your tool. [[sandbox:tool {tool} {json.dumps(arguments)}]]"
+def prompt_for_call(tool: str, *calls: Mapping[str, object]) -> str:
+    """A prompt that is answered with calls of `tool`, and after their results with text that quotes a result."""
+    return "Use your tool. " + " ".join(f"[[sandbox:tool {tool} {json.dumps(call)}]]" for call in calls)
 
 
 def steered_answer(request: Request) -> Script:
@@ -63,7 +63,7 @@ def _chat_answer(request: Request) -> Script:
     body = _body(request)
     streamed, model = bool(body.get("stream")), replies.SNAPSHOTS[body["model"]]
     results = [_text(message["content"]) for message in body["messages"] if message["role"] == "tool"]
-    kind, told = _directive(body["messages"])
+    kind, told = _directives(body["messages"])[0]
     if kind == "tool" and not results:
         tool, _, arguments = told.partition(" ")
         write = replies.stream_tool_reply if streamed else replies.tool_reply
@@ -81,7 +81,7 @@ def _responses_answer(request: Request) -> Script:
     """As above; the model thinks before all that it says, where the request asks for that."""
     body = _body(request)
     thought = [Thought(("I ", "think."))] if _reasons(body) else []
-    said = [*thought, _said(_items(body), body.get("tools") or ())]
+    said = [*thought, *_said(_items(body), body.get("tools") or ())]
     write = responses_replies.stream_reply if body.get("stream") else responses_replies.plain_reply
     return write(said, usage=RESPONSES_USAGE)
 
@@ -91,19 +91,27 @@ def _items(body: dict) -> list[dict]:
     return told if isinstance(told, list) else [{"role": "user", "content": told}]
 
 
-def _said(items: list[dict], tools: Sequence[dict]) -> Said | Called:
+def _said(items: list[dict], tools: Sequence[dict]) -> Sequence[Said | Called]:
     results = [_text(item["output"]) for item in items if item.get("type") in RESULTS]
-    kind, told = _directive([item for item in items if "role" in item])
+    directives = _directives([item for item in items if "role" in item])
+    kind, told = directives[0]
     if kind == "reply" or results:
-        text = f"The tool said: {results[-1]}" if results else told
-        return Said(tuple(text[at : at + 8] for at in range(0, len(text), 8)))
+        text = f"The tool said: {' and '.join(results)}" if results else told
+        return [Said(tuple(text[at : at + 8] for at in range(0, len(text), 8)))]
+    kinds = {tool.get("name"): tool["type"] for tool in tools}
+    return [_called(at, told, kinds) for at, (_, told) in enumerate(directives)]
+
+
+def _called(at: int, told: str, kinds: Mapping[str, str]) -> Said | Called:
     name, _, arguments = told.partition(" ")
-    kinds = [tool["type"] for tool in tools if tool.get("name") == name]
-    if not kinds:  # a request beside the turn, as for a title
-        return Said((f"There is no tool {name}.",))
-    if kinds == ["custom"]:
-        return Called(name, json.loads(arguments)["input"], is_custom=True)
-    return Called(name, arguments)
+    call_id = f"call_{at}XzQm2Kp9LrTn4Wd"
+    match kinds.get(name):
+        case None:  # a request beside the turn, as for a title
+            return Said((f"There is no tool {name}.",))
+        case "custom":
+            return Called(name, json.loads(arguments)["input"], call_id, is_custom=True)
+        case _:
+            return Called(name, arguments, call_id)
 
 
 def _reasons(body: dict) -> bool:
@@ -120,10 +128,11 @@ def _body(request: Request) -> dict:
     return body
 
 
-def _directive(messages: Sequence[dict]) -> tuple[str, str]:
+def _directives(messages: Sequence[dict]) -> list[tuple[str, str]]:
+    """Each directive's kind and words, from the newest message of the user's that has any."""
     for message in reversed(messages):
-        if message["role"] == "user" and (found := DIRECTIVE.search(_text(message["content"]))):
-            return found[1], found[2]
+        if message["role"] == "user" and (found := DIRECTIVE.findall(_text(message["content"]))):
+            return found
     raise AssertionError("no prompt tells the upstream what to answer")
 
 

@@ -121,10 +121,9 @@ def test_the_tool_runner(sandbox, model):
         return str(a * b)
 
     asked = {"model": model, "max_tokens": 1000, "tools": [multiply]}
-    runner = sandbox.beta.messages.tool_runner(
-        **asked, messages=user(prompt_for_call("multiply", {"a": 6, "b": 7}))
-    )
-    assert "42" in runner.until_done().content[-1].text
+    both = prompt_for_call("multiply", {"a": 6, "b": 7}, {"a": 8, "b": 9})
+    runner = sandbox.beta.messages.tool_runner(**asked, messages=user(both))
+    assert "72" in runner.until_done().content[-1].text
 
 
 async def test_the_async_client(sandboxed):

@@ -27,7 +27,7 @@ class Bridge(msgspec.Struct, frozen=True):
 
 def later(make):
     """A stream with silence in front of each of its deltas."""
-    return make(between=[steps.sleep(0.4)])
+    return make(between=[steps.sleep(0.3)])
 
 
 BRIDGED = pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Odd HTTP framing, byte by byte: no request is ever seen where another reader would see none."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_a_bad_key_is_refused_before_the_body_is_sent(gateway: Gateway, upstream
     outcome = exchange(gateway, filled(data, gateway, "sk-nobodys-key"), expect_open=False)
     assert outcome.statuses == [401]
     assert not upstream.calls
+
+
+def test_a_body_under_way_is_let_arrive_before_a_bad_key_is_refused(gateway: Gateway):
+    half = b" " * 300_000
+    with http.Connection(gateway.url) as connection:
+        connection.send(filled(post(b"Content-Length: 600000", body=b""), gateway, "sk-nobodys-key") + half)
+        time.sleep(0.3)  # who answered at once would have closed by now, and reset what comes
+        connection.send(half)
+        assert connection.read_head().status == 401
 
 
 def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent(gateway: Gateway):

@@ -23,6 +23,8 @@ from runapi.web.services import Services
 MOST_HEADER_BYTES = 32 * 1024
 MOST_URL_BYTES = 8 * 1024
 MOST_PORT = 65535
+MOST_PASSED_OVER_BYTES = 1024 * 1024
+PASS_OVER_S = 1.0
 MOST_KNOWN_HOSTS = 1000
 _SINGLE = (
     b"host",
@@ -148,6 +150,7 @@ class Edge:
     async def _refuse(self, call: Call, problem: Problem) -> None:
         if call.started:
             return  # the status has left; the connection closes without the rest, which says enough
+        await call.pass_over_body(MOST_PASSED_OVER_BYTES, self._services.deadlines.within(PASS_OVER_S))
         render = render_anthropic_problem if call.path.startswith(_ANTHROPICS) else render_problem
         status, headers, body = render(problem, call.request_id)
         await call.respond(status, headers, body)

@@ -76,3 +76,9 @@ def test_long_path_is_answered_shortly(gateway: Gateway):
     response = visit(gateway, "/" + "ab/" * 1000, accept=BROWSER)
     assert response.status == 404
     assert len(response.body) < 20_000
+
+
+def test_unknown_locale_of_an_unknown_page_promises_no_other(gateway: Gateway):
+    text = visit(gateway, "/fr/no-such-thing-at-all").body.decode()
+    assert "There is no such page" in text
+    assert "in these languages" not in text

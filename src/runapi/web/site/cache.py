@@ -19,6 +19,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     etag: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
     status: int = 200
+    vary: bytes = b"Accept, Accept-Encoding, Accept-Language"
 
     @property
     def body(self) -> bytes:

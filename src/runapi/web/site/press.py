@@ -18,7 +18,7 @@ from runapi.web.site.offers import write_offer
 from runapi.web.site.paths import Target, page_path, twin_path
 from runapi.web.site.replies import CHECK_EACH_TIME, NEVER_KEEP
 from runapi.web.site.suggestions import suggest
-from runapi.web.site.view import View
+from runapi.web.site.view import Missing, View
 
 if TYPE_CHECKING:
     from runapi.web.site.renderer import Renderer
@@ -127,11 +127,18 @@ class Press:
 
     async def not_found(self, target: Target, locale: str, form: Form, site_url: str) -> Answer:
         """Say that there is no such page, and what there is, in the visitor's language."""
-        library = await self.library()
-        wish = Wish(page=_no_page(locale), form=form, site_url=site_url)
-        view = self._view(wish, library, self.facts(), LiveState())
-        text = await self._work(lambda: self._write_not_found(target, view))
-        return pack(text.encode(), _TYPES[form], headers=(NEVER_KEEP,), status=404)
+        library, facts = await self.library(), self.facts()
+        version = (library.version, facts.price_version, facts.today)
+        missing = _missing(target, locale, library)
+        key = (missing, locale, form, site_url)
+        kept = self._cache.get(key, version)
+        if kept is None:
+            wish = Wish(page=_no_page(locale), form=form, site_url=site_url)
+            view = self._view(wish, library, facts, LiveState())
+            text = await self._work(lambda: self._open_renderer().render_not_found(view, missing))
+            kept = Kept(pack(text.encode(), _TYPES[form], headers=(NEVER_KEEP,), status=404), version)
+            self._cache.put(key, kept)
+        return kept.answer
 
     # ---- in the thread -----------------------------------------------------------------------------------
 
@@ -188,23 +195,6 @@ class Press:
             texts=library.strings[view.page.locale].texts,
         )
 
-    def _write_not_found(self, target: Target, view: View) -> str:
-        library, locale = view.library, view.page.locale
-        near = suggest(target.path, list(library.pages[locale].values()))
-        languages = [
-            (library.strings[other].name, page_path(other, target.path))
-            for other in library.locales
-            if library.find(other, target.path) is not None
-        ]
-        renderer = self._open_renderer()
-        return renderer.render_not_found(
-            view,
-            path=target.path,
-            unknown_locale=target.unknown_locale,
-            near=[(renderer.title_of(view, page)[0], page.path) for page in near],
-            elsewhere=languages,
-        )
-
     def _view(
         self,
         wish: Wish,
@@ -228,3 +218,16 @@ class Press:
 def _no_page(locale: str) -> Page:
     """What stands in the place of a page where there is none."""
     return Page("", locale, ContentFile("", FrontMatter("", "", ""), "", ""))
+
+
+def _missing(target: Target, locale: str, library: Library) -> Missing:
+    """What to say where there is no page: the same for all addresses that are unlike the same pages."""
+    near = suggest(target.path, list(library.pages[locale].values()))
+    elsewhere = [
+        (library.strings[other].name, page_path(other, target.path))
+        for other in library.locales
+        if library.find(other, target.path) is not None
+    ]
+    return Missing(
+        tuple(near), tuple(elsewhere), target.unknown_locale, is_model=target.path.startswith("models/")
+    )

@@ -19,7 +19,7 @@ from runapi.web.site.negotiate import Form
 from runapi.web.site.paths import page_path, twin_path
 from runapi.web.site.twins import write_twin
 from runapi.web.site.values import Values
-from runapi.web.site.view import View
+from runapi.web.site.view import Missing, View
 
 MACROS = "macros.md.j2"
 MORE_MACROS = "*_macros.md.j2"
@@ -73,10 +73,13 @@ class Renderer:
         text = self._template("page.html", {**context, **shown, "content": html, "headings": headings})
         return PageText(text, values.uses_live)
 
-    def render_not_found(self, view: View, **found: Any) -> str:
-        """Render what is said where there is no page; `found` is what there is in its place."""
+    def render_not_found(self, view: View, missing: Missing) -> str:
+        """Render what is said where there is no page."""
         values = Values(view)
-        context = {**values.context(), **found}
+        context = {**values.context(), "missing": missing}
+        context["near"] = [
+            (self.title_of(view, page)[0], values.link(f"/{page.path}")) for page in missing.near
+        ]
         if view.form is Form.MARKDOWN:
             return self._markdown.get_template("not_found.md.j2").render(context)
         frame = self._frame(view, context, values.t("not_found_title"), "")

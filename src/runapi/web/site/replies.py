@@ -30,7 +30,7 @@ async def reply(call: Call, answer: Answer) -> None:
     """Send an answer; 304 where the visitor has it already."""
     headers = [
         (b"etag", answer.etag),
-        (b"vary", b"Accept, Accept-Encoding, Accept-Language"),
+        (b"vary", answer.vary),
         *answer.headers,
         *SAFE,
     ]

@@ -62,5 +62,9 @@ class StaticFiles:
 
 def _lasting(answer: Answer, how_long: tuple[bytes, bytes]) -> Answer:
     return Answer(
-        content_type=answer.content_type, packed=answer.packed, etag=answer.etag, headers=(how_long,)
+        content_type=answer.content_type,
+        packed=answer.packed,
+        etag=answer.etag,
+        headers=(how_long,),
+        vary=b"Accept-Encoding",
     )

@@ -1,6 +1,7 @@
 """Pages whose paths are like one that does not exist."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from runapi.web.site.content import Page
 
@@ -18,11 +19,12 @@ def suggest(path: str, pages: Sequence[Page]) -> list[Page]:
     return [page for _, page in sorted(near, key=lambda pair: (-pair[0], pair[1].path))[:MOST]]
 
 
-def _pieces(path: str) -> set[str]:
+@lru_cache(maxsize=1000)
+def _pieces(path: str) -> frozenset[str]:
     """Every three letters that stand together, and each word's beginning."""
     text = f" {path[:_LONGEST].lower().replace('/', ' ').replace('-', ' ')} "
-    return {text[start : start + _PIECE] for start in range(len(text) - _PIECE + 1)}
+    return frozenset(text[start : start + _PIECE] for start in range(len(text) - _PIECE + 1))
 
 
-def _likeness(one: set[str], other: set[str]) -> float:
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
     return 2 * len(one & other) / (len(one) + len(other)) if one and other else 0.0

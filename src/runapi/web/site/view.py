@@ -22,3 +22,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     live: LiveState
     offered: str | None = None  # a locale that this visitor may like better
     extra: Mapping[str, Any] = {}  # what only this visit has, such as a calculated price
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """What there is in the place of a page that there is not."""
+
+    near: tuple[Page, ...]  # pages with paths like it
+    elsewhere: tuple[
+        tuple[str, str], ...
+    ]  # the same page in other locales: what they are called, and its path
+    unknown_locale: str | None
+    is_model: bool  # the page of a model was asked for
