@@ -4,14 +4,19 @@ import os
 import sys
 from types import TracebackType
 
-from typer.main import get_command
-
-from runapi.cli.program import app
-
 
 def main() -> None:
     """Run the command line and exit. A fault of ours ends in one sentence; at log level debug in a traceback too."""
     sys.excepthook = report_fault
+    if sys.argv[1:] == ["serve"]:  # what reads command lines would stay in the server's memory: 14 MB
+        from runapi.cli.serve import serve  # noqa: PLC0415 - see above
+
+        serve()
+        return
+    from typer.main import get_command  # noqa: PLC0415 - see above
+
+    from runapi.cli.program import app  # noqa: PLC0415 - see above
+
     get_command(app).main(prog_name="runapi")
 
 

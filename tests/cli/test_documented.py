@@ -13,7 +13,7 @@ from runapi.cli.program import app
 from runapi.core.keys import Mode
 from runapi.core.records import Outcome, RequestRecord
 from runapi.core.usage import Usage, UsageSource
-from runapi.settings import Settings, allowed, variable
+from runapi.settings import SETTINGS, allowed, variable
 from runapi.store.database import Database
 from runapi.store.requests import insert_records
 
@@ -69,9 +69,9 @@ def test_page_names_no_command_that_does_not_exist():
     assert unknown == []
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_setting_has_its_row(name: str):
-    field = Settings.model_fields[name]
+    field = SETTINGS[name]
     row = f"| `{variable(name)}` | `{field.default}` | {field.description}; {allowed(name)} |"
     assert row in section("Settings")
 

@@ -1,16 +1,16 @@
 """The environment: defaults, faults named all at once, and variables that nothing reads."""
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from runapi.settings import Settings, SettingsFault, load_settings, unknown_settings, variable
+from runapi.settings import SETTINGS, SettingsFault, load_settings, unknown_settings, variable
 
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
+    for name in SETTINGS:
         monkeypatch.delenv(variable(name), raising=False)
 
 
@@ -97,7 +97,7 @@ def test_variables_of_clients_and_tests_are_nobodys_mistake():
 
 
 def test_settings_cannot_be_changed():
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(FrozenInstanceError):
         load_settings().port = 1
 
 

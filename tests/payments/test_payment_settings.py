@@ -2,12 +2,12 @@
 
 import pytest
 
-from runapi.settings import Settings, SettingsFault, load_settings, variable
+from runapi.settings import SETTINGS, SettingsFault, load_settings, variable
 
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
+    for name in SETTINGS:
         monkeypatch.delenv(variable(name), raising=False)
 
 

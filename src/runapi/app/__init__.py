@@ -214,7 +214,7 @@ def _join(
 def _open_top_ups(settings: Settings, database: Database, office: Office) -> TopUps | None:
     if settings.stripe_secret_key is None:
         return None
-    checkout = StripeCheckout(settings.stripe_secret_key.get_secret_value(), settings.stripe_api_base)
+    checkout = StripeCheckout(settings.stripe_secret_key.reveal(), settings.stripe_api_base)
     return TopUps(database, office, checkout)
 
 

@@ -7,22 +7,13 @@ from typing import Annotated, NoReturn, TypeVar
 import msgspec
 import typer
 
+from runapi.cli.failure import REFUSED, WRONG_USE, CommandFailed, end
 from runapi.core.problems import Problem
 
+__all__ = ["REFUSED", "WRONG_USE", "AsJson", "CommandFailed", "answer", "fail", "print_json"]
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-REFUSED = 1
 ANSWER_TIMEOUT_S = 30.0
-WRONG_USE = 2
-
-
-class CommandFailed(Exception):  # noqa: N818 - what is told to the user, not an error of ours
-    """A command could not be carried out; the text says why and what to do."""
-
-    def __init__(self, message: str, code: str = "command_refused", exit_code: int = REFUSED) -> None:
-        super().__init__(message)
-        self.code = code
-        self.exit_code = exit_code
 
 
 def answer(
@@ -57,8 +48,7 @@ def fail(failure: CommandFailed, *, as_json: bool) -> NoReturn:
     """Tell people on stderr and programs on stdout; exit."""
     if as_json:
         print_json(Problem(0, str(failure), code=failure.code).body())
-    typer.echo(f"runapi: {failure}", err=True)
-    raise typer.Exit(failure.exit_code)
+    end(failure)
 
 
 def print_json(value: object) -> None:

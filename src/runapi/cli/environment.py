@@ -1,8 +1,6 @@
 """Read the settings for a command, and say what is wrong with them."""
 
-import typer
-
-from runapi.cli.answer import WRONG_USE, CommandFailed
+from runapi.cli.failure import WRONG_USE, CommandFailed, warn
 from runapi.settings import Settings, SettingsFault, load_settings, unknown_settings
 
 
@@ -13,7 +11,7 @@ def read_settings() -> Settings:
         CommandFailed: some cannot be used; all are named.
     """
     for warning in unknown_settings():
-        typer.echo(f"runapi: {warning}", err=True)
+        warn(warning)
     try:
         return load_settings()
     except SettingsFault as fault:

@@ -2,7 +2,7 @@
 
 import sys
 
-from runapi.cli.answer import CommandFailed, fail
+from runapi.cli.failure import CommandFailed, end
 
 
 def serve() -> None:
@@ -19,6 +19,6 @@ def serve() -> None:
     try:
         app.serve(read_settings())
     except CommandFailed as failure:
-        fail(failure, as_json=False)
+        end(failure)
     except (StoreFault, CatalogFault, AddressInUse) as fault:
-        fail(CommandFailed(str(fault)), as_json=False)
+        end(CommandFailed(str(fault)))

@@ -103,6 +103,10 @@ class Relay:
                 await relay.run()
             finally:
                 self._running.discard(relay)
+        except RecursionError:
+            problem = problems.bad_json()  # nested as deep as just one of two readers can go
+            await settlement.void(problem.status, problem.code, Outcome.REFUSED)
+            raise problem from None
         except Problem as problem:
             refused = settlement.hold is None
             await settlement.void(

@@ -14,7 +14,7 @@ from runapi.core.bridge_problems import unknown_parameter
 from runapi.wire.neutral import Asked
 from runapi.wire.openai_chat.read_messages import read_items
 from runapi.wire.openai_chat.read_tools import read_choice, read_format, read_tools
-from runapi.wire.openai_chat.request import NULL, ChatRequest, Fields, decode_part, read_text
+from runapi.wire.openai_chat.request import NULL, ChatRequest, Fields, decode_part, read_fields, read_text
 from runapi.wire.openai_chat.write_messages import write_messages
 from runapi.wire.openai_chat.write_tools import write_choice, write_format, write_tool
 from runapi.wire.refusals import unsupported
@@ -77,7 +77,7 @@ def to_asked(request: ChatRequest) -> Asked:
     Raises:
         Problem: 400, naming what is wrong, or what has no neutral form.
     """
-    fields = request.fields
+    fields = read_fields(msgspec.json.encode(request.fields))  # not nested too deeply for what follows
     _refuse_unsayable(fields)
     tools = read_tools(fields)
     newer = _read(fields, "max_completion_tokens", _decode_int)
