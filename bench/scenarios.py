@@ -44,7 +44,7 @@ REQUESTS = (
     Scenario(name="50 KB, 64 conn", connections=64, requests=4_000, warm_up=5, body_bytes=50_000),
 )
 STREAMS = Scenario(
-    name="200 streams, 10 ms", connections=200, requests=200, warm_up=1, chunks=150, interval_ms=10
+    name="200 streams, 10 ms", connections=200, requests=200, warm_up=1, chunks=400, interval_ms=10
 )
 BRIDGED = msgspec.structs.replace(STREAMS, name="Chat -> Responses", form=Form.BRIDGE)
 FROM_MESSAGES = msgspec.structs.replace(STREAMS, name="Messages -> Responses", form=Form.MESSAGES)
