@@ -16,7 +16,7 @@ check: .venv/dev  ## format, lint, types, import floors, core and wire tests: be
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --config pyproject.toml --no-cache | tail -n 4
-	$(BIN)/python -m pytest tests/core tests/wire
+	$(BIN)/python -m pytest -n auto tests/core tests/wire
 
 format: .venv/dev
 	$(BIN)/ruff format --quiet .

@@ -1,4 +1,4 @@
-"""One browser for the whole run, and tabs in it."""
+"""One browser for each file of tests, and tabs in it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,9 +13,12 @@ from fakes.server import Gateway
 OpenTab = Callable[..., Tab]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, without its sandbox, for tests run as root."""
+    """Debian's Chromium, without its sandbox, for tests run as root.
+
+    Not for longer than a file: while it runs its driver has an event loop in the thread of the tests, and no other can.
+    """
     program = need("chromium", "the site is looked at in a real browser: apt-get install chromium")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -30,7 +33,7 @@ def axe() -> str:
     return script.read_text("utf-8") if script.exists() else missing("axe-core is not in node_modules")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_tab(chromium: Browser, shared_gateway: Gateway, axe: str) -> Iterator[Tab]:
     """A tab for tests that leave nothing behind, with axe in every page; ask for `tab`."""
     context = chromium.new_context(reduced_motion="reduce")
