@@ -22,9 +22,10 @@ format: .venv/dev
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
 
-bench: .venv/dev  ## against nginx and the floor, in one run; then the ledger alone on both databases
+bench: .venv/dev  ## against nginx and the floor, in one run; then the ledger alone on both databases, and the pages
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.ledger --scale 0.3
+	$(BIN)/python -m bench.pages
 
 prove: .venv/dev  ## kill it, cut its power, race it: TIER=nightly for hours of it
 	$(BIN)/python -m prove --tier $(or $(TIER),ci)
