@@ -85,6 +85,8 @@ class Connection:
         encoding = head.headers.get("transfer-encoding")
         length = head.headers.get("content-length")
         self._framing = encoding or (int(length) if length is not None else "close")
+        if head.status in (204, 304):  # which have no body, whatever they say of its length
+            self._framing = 0
         return head
 
     def pieces(self) -> Iterator[bytes]:
