@@ -18,6 +18,38 @@ Header = tuple[bytes, bytes]
 _ECHOED = re.compile(rb"[ -~]{1,512}")  # a client's own id, which the reply repeats (api.md)
 
 
+class _Watch:
+    """Hears of a client's leaving, until it is stopped.
+
+    Granian's futures keep their callbacks, and the garbage collector cannot see into them: whatever a callback holds
+    when it is told no more would stay in memory for ever. So it holds nothing then.
+    """
+
+    __slots__ = ("_gone", "_receive", "_waiting")
+
+    def __init__(self, receive: Receive, gone: Callable[[], object]) -> None:
+        self._receive: Receive | None = receive
+        self._gone: Callable[[], object] | None = gone
+        self._waiting = waiting = receive()
+        waiting.add_done_callback(self._hear)
+
+    def stop(self) -> None:
+        waiting, self._waiting, self._receive, self._gone = self._waiting, None, None, None
+        if waiting is not None:
+            waiting.cancel()
+
+    def _hear(self, heard: Any) -> None:
+        receive, gone = self._receive, self._gone
+        if receive is None or gone is None or heard.cancelled():
+            return
+        if heard.result()["type"] == "http.disconnect":
+            self._waiting = None
+            gone()
+        else:
+            self._waiting = waiting = receive()
+            waiting.add_done_callback(self._hear)
+
+
 class Call:
     """One HTTP request and its response. Names of headers are lower case."""
 
@@ -126,20 +158,7 @@ class Call:
 
         A callback on Granian's own future: a task that waits for it costs each request 30 microseconds more.
         """
-        waiting = self._receive()
-
-        def hear(heard: Any) -> None:
-            nonlocal waiting
-            if heard.cancelled():
-                return
-            if heard.result()["type"] == "http.disconnect":
-                gone()
-            else:
-                waiting = self._receive()
-                waiting.add_done_callback(hear)
-
-        waiting.add_done_callback(hear)
-        return lambda: waiting.cancel()  # noqa: PLW0108 - the one that waits now
+        return _Watch(self._receive, gone).stop
 
     async def respond_json(self, status: int, body: bytes, *more: Header) -> None:
         """Send a whole response in JSON."""

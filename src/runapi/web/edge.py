@@ -73,6 +73,8 @@ class Edge:
                 raise
             await route.handler(self._services, call, self._admit(call, route))
         except Problem as problem:
+            # Its frames hold the request, and a problem may be kept, to be raised again.
+            problem.__traceback__ = None
             await self._refuse(call, problem)
         except StoreFault as fault:
             _log.error("database failed", request_id=call.request_id, path=call.path, reason=str(fault))
