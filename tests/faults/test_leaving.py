@@ -137,7 +137,7 @@ def test_whole_answer_is_read_to_its_end_for_who_left(caller, first, how):
     connection = caller.open(HELLO, key=caller.key(on_disconnect="drain"))
     assert moments.asked.wait(10)
     leave(connection, how)
-    time.sleep(0.25)
+    time.sleep(0.6)
     moments.may_begin.set()
     row = caller.row()
     has(row, outcome="completed", usage_source="reported", client_left=True)

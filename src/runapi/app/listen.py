@@ -1,6 +1,7 @@
 """Listen until a signal says stop; then end running requests in peace, within the shutdown timeout."""
 
 import asyncio
+import ctypes
 import gc
 import signal
 import socket
@@ -16,6 +17,9 @@ from runapi.web.edge import Edge
 from runapi.web.services import Services
 
 _LAST_WORDS_S = 0.05  # for the error events of streams that are cut
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_MOST_FREE_BYTES = 16 * 1024 * 1024
+_LEAST_MAPPED_BYTES = 1024 * 1024
 _BACKLOG = 4096
 _MOST_OPEN_CALLS = 20_000
 
@@ -71,6 +75,7 @@ async def listen(address: str, settings: Settings, edge: Edge, services: Service
 
     forget_signals = _on_signal(stop_in_peace, stop_at_once)
     _tame_collector()
+    _keep_freed_memory()
     services.ready = True
     try:
         await server.serve()
@@ -119,3 +124,14 @@ def _tame_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep what is freed for the next request, instead of giving it back to the system at once.
+
+    Measured with bodies of 50 KB: the heap was cut and grown for each, and a request took 20 microseconds more.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):  # the GNU C library's
+        library.mallopt(_M_TRIM_THRESHOLD, _MOST_FREE_BYTES)
+        library.mallopt(_M_MMAP_THRESHOLD, _LEAST_MAPPED_BYTES)  # its own adaptation ends with the line above

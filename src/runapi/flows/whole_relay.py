@@ -1,6 +1,7 @@
 """One answer that is not streamed: read whole, settled, and sent in one piece."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from runapi.core import problems
@@ -19,6 +20,7 @@ from runapi.upstream.client import MOST_REPLY_BYTES, BrokenReplyError, read_whol
 from runapi.wire.endpoints.way import Reply
 from runapi.wire.openai_chat.reply import BadReplyError
 
+_WATCH_AFTER_S = 0.1  # watching takes a twentieth of a short request's work; one that has left is found out then, too
 _JSON: Header = (b"content-type", b"application/json")
 
 
@@ -46,6 +48,7 @@ class WholeRelay:
         self._task = asyncio.current_task(deadlines.loop)
         self._interrupt: Interrupt | None = None
         self._over = False  # the answer is there
+        self._unwatch: Callable[[], object] | None = None
 
     async def run(self) -> None:
         """Read the answer, settle it and send it.
@@ -53,8 +56,7 @@ class WholeRelay:
         Raises:
             Problem: nothing has been sent to the client; tell it this.
         """
-        # From the beginning: Granian says that a client has left to who waits for it just then, and to nobody later.
-        unwatch = self._client.on_gone(self._note_left)
+        self._deadlines.set(self, _WATCH_AFTER_S)
         try:
             with self._deadlines.within(self._patience.total_s):
                 reply, text = await self._read_reply()
@@ -67,7 +69,13 @@ class WholeRelay:
             await self._resume()
         finally:
             self._over = True
-            unwatch()
+            self._deadlines.remove(self)
+            if self._unwatch is not None:
+                self._unwatch()
+
+    def expire(self) -> None:
+        """Begin to look whether the client leaves: what is answered at once is answered to it either way."""
+        self._unwatch = self._client.on_gone(self._note_left)
 
     def interrupt(self, reason: Interrupt) -> None:
         """Stop what the relay is waiting for."""
