@@ -120,6 +120,11 @@ class _Protocol(ResponseHandler):
             if self.transport is not None:
                 self.transport.close()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's signature
+        """Resume what was paused, and nothing else: aiohttp asks for it after each piece that is read."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         super().set_exception(exc, *cause)
         if isinstance(exc, HttpProcessingError) and self._payload is not None:
