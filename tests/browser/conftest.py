@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from browser.tab import Tab
 from fakes.needs import missing, need, node_modules
 from fakes.server import Gateway
+from web.site.visits import library
 
 OpenTab = Callable[..., Tab]
 
@@ -48,6 +49,29 @@ def tab(shared_tab: Tab, gateway: Gateway) -> Iterator[Tab]:
     shared_tab.begin()
     yield shared_tab
     shared_tab.assert_silent()
+
+
+@pytest.fixture(scope="module")
+def shared_tabs(chromium: Browser, shared_gateway: Gateway, axe: str) -> Iterator[dict[str, Tab]]:
+    """A tab for each locale, of a visitor who speaks it, with a process of its own: they work at the same time."""
+    contexts = {
+        locale: chromium.new_context(reduced_motion="reduce", locale=locale) for locale in library().locales
+    }
+    for context in contexts.values():
+        context.add_init_script(axe)
+    yield {locale: Tab(context.new_page(), shared_gateway.url) for locale, context in contexts.items()}
+    for context in contexts.values():
+        context.close()
+
+
+@pytest.fixture
+def tabs(shared_tabs: dict[str, Tab], gateway: Gateway) -> Iterator[dict[str, Tab]]:
+    """Tabs by locale, used before; at the end nothing may have gone wrong in them."""
+    for each in shared_tabs.values():
+        each.begin()
+    yield shared_tabs
+    for each in shared_tabs.values():
+        each.assert_silent()
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1440, "height": 900}
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _NEXT_FRAME = "new Promise((done) => requestAnimationFrame(done))"
+_AXE = "window.found = axe.run(document, {resultTypes: ['violations']}); null"
+_LINKS = "[...document.querySelectorAll('a[href], link[href]')].map((link) => link.href)"
 
 
 class Tab:
@@ -25,21 +27,43 @@ class Tab:
 
     def open(self, path: str) -> Page:
         """Go to a path of the site; it must be there."""
-        response = self.page.goto(self.url + path)
+        self.begin_opening(path)
+        self.page.wait_for_load_state("load")
+        return self.page
+
+    def begin_opening(self, path: str) -> None:
+        """Go to a path, without waiting for its end: `page.wait_for_load_state` does."""
+        response = self.page.goto(self.url + path, wait_until="commit")
         assert response is not None
         assert response.status == 200, f"{path}: {response.status}"
-        return self.page
+
+    def resize(self, size: dict[str, int]) -> None:
+        self.page.set_viewport_size(size)  # type: ignore[arg-type]
+        self.page.evaluate(_NEXT_FRAME)  # the page has heard of it
+
+    def links(self) -> list[str]:
+        """Where the page leads, as the browser reads it."""
+        found: list[str] = self.page.evaluate(_LINKS)
+        return list(dict.fromkeys(found))
 
     def overflow_at(self, size: dict[str, int]) -> int:
         """By how many pixels the page is wider than the window."""
-        self.page.set_viewport_size(size)  # type: ignore[arg-type]
-        self.page.evaluate(_NEXT_FRAME)  # the page has heard of it
+        self.resize(size)
         found: int = self.page.evaluate(_OVERFLOW)
         return found
 
     def find_barriers(self) -> list[str]:
         """What axe finds in the page as it is shown now."""
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        self.begin_search()
+        return self.end_search()
+
+    def begin_search(self) -> None:
+        """Let axe look at the page as it is shown now, while other tabs do something else."""
+        self.page.evaluate(_AXE)
+
+    def end_search(self) -> list[str]:
+        """Wait for axe, and give what it found."""
+        found = self.page.evaluate("window.found")
         return [
             f"{fault['id']}: {node['html'][:200]}" for fault in found["violations"] for node in fault["nodes"]
         ]

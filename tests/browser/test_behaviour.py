@@ -61,15 +61,29 @@ def test_models_are_filtered_and_sorted(tab: Tab):
     page.get_by_label("Search").fill("mini")
     assert shown_models(tab) == ["gpt-5.4-mini"]
     page.get_by_label("Search").fill("")
-    page.get_by_label("Order").select_option("output")
+    page.get_by_label("Order").select_option("price")
     assert shown_models(tab)[:2] == ["gpt-5.4-nano", "gpt-5.4-mini"]
-    page.get_by_label("Order").select_option("-context")
+    page.get_by_label("Order").select_option("context")
     assert set(shown_models(tab)[:2]) == {"gpt-5.5", "gpt-5.4"}
     page.get_by_label("Can").select_option("reasoning")
     assert sorted(shown_models(tab)) == sorted(MODELS)
     page.get_by_label("Search").fill("no such model")
     assert shown_models(tab) == []
     assert page.locator("output").inner_text() == "0 models"
+
+
+def test_address_says_what_is_chosen_and_brings_it_back(tab: Tab):
+    page = tab.open("/models")
+    page.get_by_label("Can").select_option("image")
+    page.get_by_label("Order").select_option("price")
+    assert page.url == f"{tab.url}/models?sort=price&can=image"
+    page.reload()
+    assert shown_models(tab)[:2] == ["gpt-5.4-nano", "gpt-5.4-mini"]
+    assert page.get_by_label("Can").input_value() == "image"
+    page.get_by_label("Can").select_option("")
+    page.get_by_label("Order").select_option("best")
+    assert page.url == f"{tab.url}/models"
+    assert shown_models(tab) == list(MODELS)
 
 
 def test_saving_is_drawn_to_scale(tab: Tab):
@@ -84,6 +98,20 @@ def test_saving_is_drawn_to_scale(tab: Tab):
     assert max(theirs) == pytest.approx(chart.bounding_box()["width"], abs=1)  # type: ignore[index]
 
 
+def test_tables_of_text_fit_a_phone_and_those_of_figures_keep_their_names_in_sight(tab: Tab):
+    tab.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page = tab.open("/openclaw-gpt")
+    stacked = page.locator(".stack")
+    assert stacked.count() >= 1
+    for table in stacked.all():
+        assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+    figures = page.locator(".table:has(.right)").last
+    name = figures.locator("tbody td").first
+    left = name.bounding_box()["x"]  # type: ignore[index]
+    figures.evaluate("table => table.scrollTo(80, 0)")
+    assert name.bounding_box()["x"] == pytest.approx(left)  # type: ignore[index]
+
+
 # ---- without a script ------------------------------------------------------------------------------------
 
 
@@ -91,16 +119,32 @@ def test_everything_is_there_without_a_script(open_tab: OpenTab):
     tab = open_tab(java_script_enabled=False, viewport=PHONE)
     page = tab.open("/models")
     assert shown_models(tab) == list(MODELS)
-    assert page.locator(".controls").is_hidden()
     page = tab.open("/docs/chat")
     assert page.locator(".copy").count() == 0
     page.locator(".tabs label", has_text="Python").first.click()
     assert "import os" in page.locator(".tabs .panel:visible").first.inner_text()
-    page.locator(".side-small summary").click()
+    page.locator(".side-small > summary").click()
     page.locator(".side-small a", has_text="Streaming").click()
     assert page.url == f"{tab.url}/docs/streaming"
     page.locator(".languages summary").click()
     assert page.locator(".languages li").count() >= 1
+    tab.assert_silent()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_models_are_sorted_and_filtered_without_a_script(open_tab: OpenTab, size: dict[str, int]):
+    tab = open_tab(java_script_enabled=False, viewport=size)
+    page = tab.open("/models")
+    assert page.get_by_label("Search").is_hidden(), "it would do nothing"
+    page.get_by_label("Order").select_option("price")
+    page.get_by_label("Can").select_option("image")
+    page.get_by_role("button", name="Show").click()
+    assert page.url == f"{tab.url}/models?can=image&sort=price"
+    assert shown_models(tab)[:2] == ["gpt-5.4-nano", "gpt-5.4-mini"]
+    assert page.get_by_label("Order").input_value() == "price"
+    page.locator(".languages summary").click()
+    page.locator('.languages a[lang="ja"]').click()
+    assert shown_models(tab)[:2] == ["gpt-5.4-nano", "gpt-5.4-mini"]
     tab.assert_silent()
 
 
@@ -154,6 +198,37 @@ def test_menu_of_languages_closes_when_it_is_left(tab: Tab):
     page.locator(".languages summary").click()
     page.locator("h1").click()
     assert menu.get_attribute("open") is None
+
+
+NARROW = """() => [...document.querySelectorAll('th, td')].filter((cell) => {
+  const style = getComputedStyle(cell);
+  const room = cell.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const longest = Math.max(...cell.innerText.split(/[^\\u3041-\\u30ff\\u4e00-\\u9fff]/).map((words) => words.length));
+  return cell.offsetParent !== null && room < Math.min(longest, 3) * parseFloat(style.fontSize);
+}).map((cell) => cell.innerText)"""
+"""Cells with less room than three characters of their text need: there a word would stand upright."""
+
+
+@pytest.mark.parametrize("locale", OTHERS)
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_no_column_is_so_narrow_that_words_without_spaces_stand_upright(
+    tab: Tab, locale: str, size: dict[str, int]
+):
+    for path in ("openclaw-gpt", "docs/billing", "docs/chat", "docs/errors", "docs/api-reference"):
+        page = tab.open(f"/{locale}/{path}")
+        tab.resize(size)
+        assert page.evaluate(NARROW) == [], path
+
+
+@pytest.mark.parametrize("locale", OTHERS)
+def test_no_chinese_or_japanese_character_is_slanted(tab: Tab, locale: str):
+    page = tab.open(f"/{locale}/docs/chat")
+    styles = page.locator("em").evaluate_all("all => all.map((one) => getComputedStyle(one).fontStyle)")
+    assert set(styles) == {"normal"}
+    assert (
+        tab.open("/docs/chat").locator("em").first.evaluate("em => getComputedStyle(em).fontStyle")
+        == "italic"
+    )
 
 
 # ---- the keyboard and the eye ----------------------------------------------------------------------------

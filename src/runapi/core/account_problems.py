@@ -6,7 +6,7 @@ What belongs to another account, or to the other mode, is told exactly as what d
 from collections.abc import Iterable
 
 from runapi.core.keys import Mode
-from runapi.core.problems import Problem
+from runapi.core.problems import Problem, invalid_value
 
 
 def unknown_request(request_id: str, param: str = "id") -> Problem:
@@ -71,11 +71,8 @@ def bad_query() -> Problem:
 
 
 def too_many_rows(most: int) -> Problem:
-    return Problem(
-        400,
-        f"Invalid value for 'group_by': this report would have more than {most} rows. Ask for fewer days or groups.",
-        param="group_by",
-        code="invalid_value",
+    return invalid_value(
+        "group_by", f"this report would have more than {most} rows. Ask for fewer days or groups."
     )
 
 
@@ -87,6 +84,17 @@ def too_many_codes(most: int, retry_after_s: int) -> Problem:
         type="requests",
         code="too_many_codes",
         should_retry=False,
+        retry_after_s=retry_after_s,
+    )
+
+
+def too_many_forms(most: int, retry_after_s: int) -> Problem:
+    """Refuse an address that sends the site's form again and again, without a page of its own."""
+    return Problem(
+        429,
+        f"At most {most} prices may be asked for in a minute. Please try again in {retry_after_s}s.",
+        type="requests",
+        code="rate_limit_exceeded",
         retry_after_s=retry_after_s,
     )
 

@@ -128,3 +128,12 @@ def test_who_asks_again_and_again_has_to_wait(start_gateway):
     statuses = [send(gateway, request="x").status for _ in range(MOST_PRICED + 2)]
     assert statuses == [200] * MOST_PRICED + [429, 429]
     assert http.request(gateway.url, "GET", "/pricing", headers={"accept": BROWSER}).status == 200
+
+
+def test_who_does_not_stop_gets_no_page_for_each_form(priced: Gateway):
+    for _ in range(3 * MOST_PRICED):
+        response = send(priced)
+    assert response.status == 429
+    assert response.headers["content-type"] == "application/json"
+    assert int(response.headers["retry-after"]) <= 60
+    assert "prices may be asked for in a minute" in response.json["error"]["message"]  # type: ignore[index]

@@ -25,7 +25,7 @@ def test_llms_lists_every_twin_of_the_locale(gateway: Gateway, locale: str):
     text = text_of(response)
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
     assert text.startswith("# RunAPI\n\n> ")
-    assert f"{gateway.url}/v1" in text
+    assert library().strings[locale].texts["base_url"].format(url=f"{gateway.url}/v1") in text.split("\n")
     listed = re.findall(r"^- \[[^\]]+\]\(([^)]+)\): \S", text, re.MULTILINE)
     assert sorted(listed) == sorted(
         gateway.url + twin_of(page) for page in all_pages() if page.locale == locale
@@ -89,6 +89,18 @@ def test_structured_data_is_json_that_ends_no_script(start_gateway):
         assert read["@context"] == "https://schema.org"
         assert all(part["@type"] for part in read["@graph"])
         assert "<b>&" not in text
+
+
+@pytest.mark.parametrize("locale", WITH_FIRST_PAGE)
+def test_structured_data_is_in_the_language_of_the_page(gateway: Gateway, locale: str):
+    text = text_of(visit(gateway, f"{prefix(locale)}/models/gpt-5.5"))
+    [data] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', text, re.DOTALL)
+    product, trail = json.loads(data)["@graph"]
+    assert product["offers"]["description"] == library().strings[locale].texts["offer_unit"]
+    models = library().find(locale, "models")
+    assert models is not None
+    names = [step["name"] for step in trail["itemListElement"]]
+    assert names == ["RunAPI", models.file.meta.title, "GPT-5.5"]
 
 
 def test_preview_picture_and_icons_are_there(gateway: Gateway):

@@ -26,7 +26,7 @@ def html(text: str) -> str:
 
 
 def twin(body: str) -> str:
-    return write_twin({"title": "T"}, body, lambda key: key.capitalize()).split("# T\n\n")[1]
+    return write_twin({"title": "T"}, body, lambda kind: f"{kind.capitalize()}:").split("# T\n\n")[1]
 
 
 def test_tabs_are_radio_buttons_that_need_no_script():
@@ -76,6 +76,36 @@ def test_table_cells_are_aligned_by_classes():
     assert '<th class="center" scope="col">a</th>' in page
     assert '<td class="right">2</td>' in page
     assert "style=" not in page
+
+
+def test_names_are_broken_between_their_parts_or_not_at_all():
+    assert '<code class="whole">x-runapi-dropped</code>' in html("`x-runapi-dropped`")
+    assert "<code>a-name-that-is-too-long-for-that</code>" in html("`a-name-that-is-too-long-for-that`")
+    assert "<code>curl -X GET</code>" in html("`curl -X GET`")
+    assert "<code>max_completion_tokens</code>" in html("`max_completion_tokens`")
+    cells = html(
+        "| `max_completion_tokens` | `a.b` | `/v1/chat/completions` |\n|---|---|---|\n| `<b>_&amp;_long_one` | |"
+    )
+    assert "<code>max_<wbr>completion_<wbr>tokens</code>" in cells
+    assert "<code>a.b</code>" in cells
+    assert "<code>/v1/<wbr>chat/<wbr>completions</code>" in cells
+    assert "<code>&lt;b&gt;_&amp;amp;_long_<wbr>one</code>" in cells
+
+
+def test_tables_of_text_say_in_each_cell_what_it_is_for_phones():
+    text = "| name | `type` | what | |\n|---|---|---|---|\n| a | b | c | d |"
+    page = html(text.replace("| |", "| why |"))
+    assert '<div class="table stack">' in page
+    assert (
+        '<td>a</td>\n<td data-head="type">b</td>\n<td data-head="what">c</td>\n<td data-head="why">d</td>'
+        in page
+    )
+    assert '<div class="table stack">' in html(text)
+    assert "data-head" not in html(text), "one of its heads is empty"
+    figures = html("| name | in | out |\n|---|--:|--:|\n| a | 1 | 2 |")
+    narrow = html("| name | what |\n|---|---|\n| a | b |")
+    compared = html("| | a | b |\n|---|---|---|\n| size | 1 | 2 |")
+    assert not any("stack" in one for one in (figures, narrow, compared))
 
 
 def test_table_without_heads_has_them_in_its_rows():

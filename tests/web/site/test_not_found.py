@@ -2,8 +2,9 @@
 
 import pytest
 
-from fakes import specification
+from fakes import http, specification
 from fakes.server import Gateway
+from runapi.web.site.paths import page_path
 from web.site.visits import BROWSER, MODELS, library, visit
 
 OTHERS = [locale for locale in library().locales if locale != "en"]
@@ -48,11 +49,57 @@ def test_agent_gets_markdown(gateway: Gateway, accept: str):
     assert b"/llms.txt" in response.body
 
 
-@pytest.mark.parametrize("accept", ["application/json", "*/*", None])
-def test_program_gets_json(gateway: Gateway, accept: str | None):
-    response = visit(gateway, "/nope", accept=accept)
+def message_of(response: http.Response) -> str:
     assert (response.status, response.headers["content-type"]) == (404, "application/json")
     specification.check_error(response.json)
+    assert response.json["error"]["code"] == "unknown_url"  # type: ignore[index]
+    return str(response.json["error"]["message"])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", None])
+def test_program_gets_an_error_as_of_the_api_that_names_the_likely_page(gateway: Gateway, accept: str | None):
+    message = message_of(visit(gateway, "/docs/streeming", accept=accept))
+    assert f"{gateway.url}/docs/streaming.md" in message
+    assert f"{gateway.url}/v1" in message
+    assert len(message_of(visit(gateway, "/docs/" + "ab/" * 500, accept=accept))) < 400
+
+
+@pytest.mark.parametrize("locale", library().locales)
+def test_program_is_told_in_the_language_of_the_url_or_of_its_header(gateway: Gateway, locale: str):
+    lead = library().strings[locale].texts["not_found_lead"]
+    assert lead in message_of(visit(gateway, page_path(locale, "nope"), accept="application/json"))
+    named = {"accept-language": locale}
+    assert lead in message_of(visit(gateway, "/nope", accept="application/json", headers=named))
+
+
+def test_program_is_told_where_the_page_is_that_it_wants_as_json(gateway: Gateway):
+    for path in ("/docs/chat", "/docs/chat/", "/zh-TW/docs/chat"):
+        message = message_of(visit(gateway, path, accept="application/json"))
+        assert f"{gateway.url}{path.rstrip('/')}.md" in message, path
+
+
+def test_program_is_told_of_the_models_and_the_locales_that_there_are(gateway: Gateway):
+    assert f"{gateway.url}/docs/chat" in message_of(
+        visit(gateway, "/fr/docs/chat", accept="application/json")
+    )
+    told = message_of(visit(gateway, "/zh-TW/models/gpt-9", accept="application/json"))
+    assert f"{gateway.url}/zh-TW/models.md" in told
+
+
+@pytest.mark.parametrize("path", ["/models/gpt-9", "/chat/completions", "/models"])
+def test_program_that_left_v1_out_is_told_that_first(gateway: Gateway, path: str):
+    message = message_of(visit(gateway, path, accept="application/json", headers={"accept-language": "ja"}))
+    assert f"did you mean /v1{path}?" in message
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "application/json", "text/markdown", "*/*", None])
+def test_operators_urls_look_like_those_that_are_not_there(gateway: Gateway, accept: str | None):
+    there, not_there = (
+        visit(gateway, path, accept=accept, headers={"accept-language": "ja"})
+        for path in ("/admin/v1/accounts.list", "/admin/v1/accounts.lost")
+    )
+    assert (there.status, there.body) == (not_there.status, not_there.body)
+    assert set(there.headers) == set(not_there.headers)
 
 
 def test_what_was_asked_for_is_not_repeated_as_html(gateway: Gateway):

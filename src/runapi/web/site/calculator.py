@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from runapi.core.account_problems import too_many_forms
 from runapi.core.problems import Problem
 from runapi.core.tries import Tries
 from runapi.flows.deadlines import Within
@@ -19,6 +20,7 @@ MOST_BODY_BYTES = 1024 * 1024  # every character of a long text in another scrip
 _FORM = b"application/x-www-form-urlencoded"
 _FIELDS = 4
 _DIGITS = 9
+_FORMS_PER_PRICE = 3  # so many may be sent, wrong or too early, for each that may be priced
 
 
 class Calculation(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +52,7 @@ class Calculator:
         """Take what prices, how often an address may ask, and how long a body may take to arrive."""
         self._pricer = pricer
         self._tries = tries
+        self._forms = Tries(tries.most * _FORMS_PER_PRICE)  # each answer is a page that is made for it
         self._deadline = deadline
         self._trusted_proxies = trusted_proxies
 
@@ -57,8 +60,12 @@ class Calculator:
         """Give the HTTP status and what the form is to say.
 
         Raises:
-            Problem: 400, 408 or 413, its body does not arrive or is too long.
+            Problem: 400, 408 or 413, its body does not arrive or is too long; 429, its sender does not stop.
         """
+        address = hash(call.client_address(self._trusted_proxies))
+        wait_us = self._forms.begin(address, ticks_us())
+        if wait_us:
+            raise too_many_forms(self._forms.most, -(-wait_us // 1_000_000))
         form = await self._read(call)
         asked = Calculation(
             request=form.get("request", "").strip().replace("\r\n", "\n"),
@@ -70,7 +77,6 @@ class Calculator:
         if len(asked.request) > MOST_CHARACTERS:
             cut = asked.request[:MOST_CHARACTERS]
             return 413, _with(asked, request=cut, problem="calculated_long", values={"most": MOST_CHARACTERS})
-        address = hash(call.client_address(self._trusted_proxies))
         if self._tries.begin(address, ticks_us()):
             return 429, _with(asked, problem="calculated_busy")
         is_prompt = not asked.request.startswith("{")

@@ -128,6 +128,7 @@ class Shelf:
             for locale in self._list_locales()
             if (found := self._read_strings(locale)) is not None
         }
+        strings = {locale: _complete(found, strings[DEFAULT_LOCALE]) for locale, found in strings.items()}
         everything = {locale: self._list_pages(locale, models) for locale in strings}
         hidden = frozenset(path for pages in everything.values() for path in pages if self.is_hidden(path))
         shown = {
@@ -219,6 +220,11 @@ def _expand(file: ContentFile, locale: str, models: tuple[str, ...]) -> Iterator
             )
     else:
         yield Page(folder if stem == "index" else file.name, locale, file)
+
+
+def _complete(strings: Strings, english: Strings) -> Strings:
+    """Put English words in the place of those that a file of the operator's lacks, as one may that is older than we."""
+    return msgspec.structs.replace(strings, texts={**english.texts, "offer": strings.name, **strings.texts})
 
 
 def _read_yaml(path: Path) -> dict[str, object]:

@@ -12,6 +12,15 @@ TEXT_PROTOCOLS = ("/v1/chat/completions", "/v1/responses", "/v1/messages")
 """Whatever of these is served takes every model that writes text: requests are translated where they must be."""
 
 
+_ABILITY_OF = {
+    "/v1/chat/completions": "chat",
+    "/v1/responses": "responses",
+    "/v1/messages": "messages",
+    "/v1/embeddings": "embeddings",
+}
+_ABILITIES = ("reasoning", "image", "pdf", "audio", *_ABILITY_OF.values())
+
+
 class Operator(msgspec.Struct, frozen=True):
     """What the operator decided about the site."""
 
@@ -81,3 +90,17 @@ def endpoints_of(model: Model, served: frozenset[str]) -> list[str]:
     writes_text = any(path in TEXT_PROTOCOLS for path in model.endpoints)
     reached = [*TEXT_PROTOCOLS, *model.endpoints] if writes_text else list(model.endpoints)
     return [path for path in dict.fromkeys(reached) if path in served]
+
+
+def abilities_of(model: Model, served: frozenset[str]) -> list[str]:
+    """What a model can be chosen for, by the words after able_ in the strings."""
+    known = {"reasoning"} if model.efforts else set()
+    known |= set(model.input_modalities)
+    known |= {_ABILITY_OF[path] for path in endpoints_of(model, served) if path in _ABILITY_OF}
+    return [able for able in _ABILITIES if able in known]
+
+
+def abilities_on_sale(facts: Facts) -> list[str]:
+    """What at least one of the models can be chosen for."""
+    known = {able for model in facts.models.values() for able in abilities_of(model, facts.served)}
+    return [able for able in _ABILITIES if able in known]

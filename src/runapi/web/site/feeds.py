@@ -27,7 +27,7 @@ def write_llms(
     site_url: str, brand: str, summary: str, *, pages: Iterable[Page], head: Head, texts: Mapping[str, str]
 ) -> str:
     """Write the list of all pages, as https://llmstxt.org describes it: each with a link to its twin."""
-    lines = [f"# {brand}", "", f"> {summary}", "", f"Base URL of the API: {site_url}/v1", ""]
+    lines = [f"# {brand}", "", f"> {summary}", "", texts["base_url"].format(url=f"{site_url}/v1"), ""]
     section = None
     for page in pages:
         if page.file.meta.section != section:

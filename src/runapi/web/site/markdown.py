@@ -15,9 +15,13 @@ from markdown_it.utils import OptionsDict
 from mdit_py_plugins.container import container_plugin
 
 from runapi.web.site.fences import Fence, highlight, read_fence
+from runapi.web.site.tables import shape_tables
 
 CONTAINERS = ("tabs", "note", "warning", "steps", "columns", "column", "cards", "names")
 LOWEST_IN_CONTENTS = 3
+LONGEST_WHOLE = 20  # characters of a name with hyphens that is not broken at the end of a line
+LONGEST_IN_A_CELL = 12  # characters of a name in a table that is not broken: a phone has no room for more
+_AFTER_PARTS = re.compile(r"(?<=\w[_./])(?=\w)")
 _NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
 Text = Callable[[str], str]
 Env = MutableMapping[str, Any]
@@ -49,6 +53,7 @@ class MarkdownWriter:
         self._parser.core.ruler.push("site", _shape)
         for name, rule in (
             ("fence", _render_fence),
+            ("code_inline", _render_name),
             ("table_open", _open_table),
             ("table_close", _close_table),
         ):
@@ -75,18 +80,16 @@ def slug_of(text: str, taken: Sequence[str] = ()) -> str:
 
 
 def _shape(state: StateCore) -> None:
-    """Give headings their ids, cells their classes and code in tabs its place."""
+    """Give headings their ids, tables what a browser needs, and code in tabs its place."""
     env: Env = state.env
     for index, token in enumerate(state.tokens):
         if token.type == "heading_open":
             _name_heading(token, state.tokens[index + 1], env["headings"])
-        elif token.type in ("th_open", "td_open"):
-            _class_cell(token, state.tokens[index + 1], state.tokens[index + 2])
     for group, (start, fences) in enumerate(_tab_groups(state.tokens), 1):
         state.tokens[start].meta["tabs"] = (group, [read_fence(fence.info) for fence in fences])
         for place, fence in enumerate(fences, 1):
             fence.meta["tab"] = (group, place)
-    state.tokens = _without_empty_heads(state.tokens)
+    state.tokens = shape_tables(state.tokens)
 
 
 def _name_heading(token: Token, inline: Token, headings: list[Heading]) -> None:
@@ -98,17 +101,6 @@ def _name_heading(token: Token, inline: Token, headings: list[Heading]) -> None:
         headings.append(Heading(level, slug, text))
 
 
-def _class_cell(opening: Token, inline: Token, closing: Token) -> None:
-    """An alignment as a class, for the security policy forbids style attributes; a head that is empty heads nothing."""
-    style = opening.attrs.pop("style", None)
-    if style is not None:
-        opening.attrSet("class", str(style).removeprefix("text-align:"))
-    if opening.type == "th_open" and inline.content.strip():
-        opening.attrSet("scope", "col")
-    elif opening.type == "th_open":
-        opening.tag = closing.tag = "td"
-
-
 def _tab_groups(tokens: Sequence[Token]) -> Iterator[tuple[int, list[Token]]]:
     """Where each container of tabs opens, with the code in it."""
     start: int | None = None
@@ -118,33 +110,6 @@ def _tab_groups(tokens: Sequence[Token]) -> Iterator[tuple[int, list[Token]]]:
         elif token.type == "container_tabs_close" and start is not None:
             yield start, [inner for inner in tokens[start:index] if inner.type == "fence"]
             start = None
-
-
-def _without_empty_heads(tokens: list[Token]) -> list[Token]:
-    """Make a table whose head is empty a list of names and values: without a head, and with names as row heads."""
-    kept: list[Token] = []
-    index = 0
-    is_headless = False
-    while index < len(tokens):
-        token = tokens[index]
-        if token.type == "thead_open":
-            end = next(i for i in range(index, len(tokens)) if tokens[i].type == "thead_close")
-            is_headless = not any(inner.content.strip() for inner in tokens[index:end])
-            if is_headless:
-                index = end + 1
-                continue
-        if is_headless and token.type == "tr_open":
-            _make_row_head(tokens, index)
-        kept.append(token)
-        index += 1
-    return kept
-
-
-def _make_row_head(tokens: Sequence[Token], row: int) -> None:
-    opening = tokens[row + 1]
-    closing = next(token for token in tokens[row:] if token.type == "td_close")
-    opening.tag = closing.tag = "th"
-    opening.attrSet("scope", "row")
 
 
 # ---- rendering -------------------------------------------------------------------------------------------
@@ -162,6 +127,21 @@ def _render_fence(
         return f'<div class="panel code">{block}</div>\n'
     head = f"<figcaption>{escape(fence.label)}</figcaption>" if fence.label else ""
     return f'<figure class="code">{head}{block}</figure>\n'
+
+
+def _render_name(
+    _self: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: Env
+) -> str:
+    """Show code in a line of text; where it ends a line, it is broken between its parts or not at all."""
+    token = tokens[index]
+    text, name = escape(token.content), token.content
+    if " " in name:
+        return f"<code>{text}</code>"
+    if "-" in name and len(name) <= LONGEST_WHOLE:
+        return f'<code class="whole">{text}</code>'
+    if token.meta.get("in_cell") and len(name) > LONGEST_IN_A_CELL:
+        text = "<wbr>".join(escape(part) for part in _AFTER_PARTS.split(name))
+    return f"<code>{text}</code>"
 
 
 def _render_tabs(
@@ -204,8 +184,11 @@ def _render_container(
     return f'<div class="{kind}">\n' if token.nesting > 0 else "</div>\n"
 
 
-def _open_table(*_: object) -> str:
-    return '<div class="table"><table>\n'
+def _open_table(
+    _self: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: Env
+) -> str:
+    kind = "table stack" if tokens[index].meta.get("stacks") else "table"
+    return f'<div class="{kind}"><table>\n'
 
 
 def _close_table(*_: object) -> str:

@@ -10,15 +10,16 @@ import msgspec
 from runapi.core.price_book import PriceBook
 from runapi.web.site import api_description, feeds
 from runapi.web.site.cache import Answer, Cache, Kept, pack
+from runapi.web.site.choice import WHOLE, Choice
 from runapi.web.site.content import ContentFile, FrontMatter, Library, Page, Shelf
 from runapi.web.site.facts import Basis, Facts, gather_facts
 from runapi.web.site.live_state import LiveState, LiveWatch
+from runapi.web.site.missing import find_missing, tell_program
 from runapi.web.site.negotiate import Form
 from runapi.web.site.offers import write_offer
 from runapi.web.site.paths import Target, page_path, twin_path
 from runapi.web.site.replies import CHECK_EACH_TIME, NEVER_KEEP
-from runapi.web.site.suggestions import suggest
-from runapi.web.site.view import Missing, View
+from runapi.web.site.view import View
 
 if TYPE_CHECKING:
     from runapi.web.site.renderer import Renderer
@@ -42,6 +43,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     page: Page
     form: Form
     site_url: str
+    choice: Choice = WHOLE  # of the list of models
     offered: str | None = None
 
 
@@ -92,7 +94,7 @@ class Press:
         """A page, from memory where what was made still holds."""
         library, facts = await self.library(), self.facts()
         version = (library.version, facts.price_version, facts.today)
-        key = (wish.page.path, wish.page.locale, wish.form, wish.site_url, wish.offered)
+        key = (wish.page.path, wish.page.locale, wish.form, wish.site_url, wish.choice, wish.offered)
         kept = self._cache.get(key, version)
         if kept is not None and (kept.live is None or kept.live == (await self._live.state()).number):
             return kept.answer
@@ -129,7 +131,7 @@ class Press:
         """Say that there is no such page, and what there is, in the visitor's language."""
         library, facts = await self.library(), self.facts()
         version = (library.version, facts.price_version, facts.today)
-        missing = _missing(target, locale, library)
+        missing = find_missing(target, locale, library)
         key = (missing, locale, form, site_url)
         kept = self._cache.get(key, version)
         if kept is None:
@@ -139,6 +141,11 @@ class Press:
             kept = Kept(pack(text.encode(), _TYPES[form], headers=(NEVER_KEEP,), status=404), version)
             self._cache.put(key, kept)
         return kept.answer
+
+    async def tell_missing(self, target: Target, locale: str, site_url: str) -> str:
+        """Say the same to a program, in a sentence or two; this needs no renderer."""
+        library = await self.library()
+        return tell_program(find_missing(target, locale, library), library, locale, site_url)
 
     # ---- in the thread -----------------------------------------------------------------------------------
 
@@ -210,6 +217,7 @@ class Press:
             library=library,
             facts=facts,
             live=live,
+            choice=wish.choice,
             offered=wish.offered,
             extra=extra or {},
         )
@@ -218,16 +226,3 @@ class Press:
 def _no_page(locale: str) -> Page:
     """What stands in the place of a page where there is none."""
     return Page("", locale, ContentFile("", FrontMatter("", "", ""), "", ""))
-
-
-def _missing(target: Target, locale: str, library: Library) -> Missing:
-    """What to say where there is no page: the same for all addresses that are unlike the same pages."""
-    near = suggest(target.path, list(library.pages[locale].values()))
-    elsewhere = [
-        (library.strings[other].name, page_path(other, target.path))
-        for other in library.locales
-        if library.find(other, target.path) is not None
-    ]
-    return Missing(
-        tuple(near), tuple(elsewhere), target.unknown_locale, is_model=target.path.startswith("models/")
-    )

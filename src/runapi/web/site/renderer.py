@@ -66,7 +66,9 @@ class Renderer:
         context = self._context(view, values)
         title, description = self._head(view.page, context)
         if view.form is Form.MARKDOWN:
-            text = write_twin(_twin_head(view, title, description), self._body(view.page, context), values.t)
+            text = write_twin(
+                _twin_head(view, title, description), self._body(view.page, context), values.label
+            )
             return PageText(text, values.uses_live)
         html, headings = self._html_body(view, context, values)
         shown = self._frame(view, context, title, description)
@@ -180,7 +182,11 @@ class Renderer:
             "default_locale": DEFAULT_LOCALE,
             "translations": translations,
             "languages": [
-                (locale, strings[locale].name, page_path(locale, page.path if known else ""))
+                (
+                    locale,
+                    strings[locale].name,
+                    page_path(locale, page.path) + view.choice.query if known else page_path(locale, ""),
+                )
                 for locale in library.locales
                 for known in (library.find(locale, page.path) is not None,)
                 if known or library.find(locale, "") is not None
@@ -192,7 +198,9 @@ class Renderer:
             "foot_menu": menus.foot_menu(library, page, name_of),
             "before": before,
             "after": after,
-            "structured": structured_data.describe(view, title, description),
+            "structured": structured_data.describe(
+                view, title, description, lambda other: self._head(other, context)[0]
+            ),
         }
 
 

@@ -13,8 +13,9 @@ from runapi.web.asgi import Call
 from runapi.web.routes import ROUTES, find_route
 from runapi.web.site.addresses import Addresses
 from runapi.web.site.calculator import Calculator, is_form
+from runapi.web.site.choice import PAGE, WHOLE, Choice, read_choice
 from runapi.web.site.content import DEFAULT_LOCALE, Library, Page, Shelf
-from runapi.web.site.facts import Basis, Operator, PublicLimits
+from runapi.web.site.facts import Basis, Operator, PublicLimits, abilities_on_sale
 from runapi.web.site.live_state import LiveWatch
 from runapi.web.site.negotiate import Form, read_accept, read_languages
 from runapi.web.site.paths import TWIN, Target, find_target
@@ -25,6 +26,7 @@ from runapi.web.site.static_files import StaticFiles
 OWN_FOLDER = "site"
 PRICES = "pricing"  # the page with the calculator
 _API = "/v1"
+WRONG_METHOD = 405
 _CREDENTIALS = (b"authorization", b"x-api-key")
 
 
@@ -93,7 +95,7 @@ class Site:
         asked = read_accept(call.headers.get(b"accept"))
         target = find_target(call.path, library)
         if asked is Form.JSON and not target.is_twin:
-            return False
+            return await self._miss(call, target, asked, library)
         if target.redirect is not None:
             await redirect(call, target.redirect)
             return True
@@ -106,6 +108,7 @@ class Site:
             page=target.page,
             form=form or Form.HTML,
             site_url=self._site_url(call),
+            choice=self._choice(call, target.page),
             offered=_offer(call, target.page, library) if form is not Form.MARKDOWN else None,
         )
         await reply(call, await self._press.page(wish))
@@ -126,14 +129,28 @@ class Site:
         return True
 
     async def _miss(self, call: Call, target: Target, form: Form | None, library: Library) -> bool:
-        """Tell people and agents in their language; a program that named no form gets the API's JSON."""
-        if form is None:
+        """Tell people and agents in their language; a program that named no form gets an error as of the API.
+
+        Raises:
+            Problem: 404, for programs; those that only left /v1 out are left to the API, which says so.
+        """
+        is_program = form in (None, Form.JSON)
+        if is_program and _is_call_without_v1(call):
             return False
         locale = target.locale
         if locale == DEFAULT_LOCALE:
             locale = read_languages(call.headers.get(b"accept-language"), library.locales) or locale
+        if form is None or form is Form.JSON:
+            message = await self._press.tell_missing(target, locale, self._site_url(call))
+            raise Problem(404, message, code="unknown_url")
         await reply(call, await self._press.not_found(target, locale, form, self._site_url(call)))
         return True
+
+    def _choice(self, call: Call, page: Page) -> Choice:
+        """Which of the models the visitor asked for, on the page that lists them."""
+        if page.path != PAGE or not call.query:
+            return WHOLE
+        return read_choice(call.query, abilities_on_sale(self._press.facts()))
 
     def _site_url(self, call: Call) -> str:
         return self._addresses.site_url(call.headers.get(b"host"))
@@ -149,8 +166,13 @@ def _speaks_to_the_api(call: Call) -> bool:
     """Whether this is a program whose base URL lacks /v1: GET /models is a page, and a call without its beginning."""
     if call.headers.get(b"accept") is not None and not any(name in call.headers for name in _CREDENTIALS):
         return False
+    return _is_call_without_v1(call)
+
+
+def _is_call_without_v1(call: Call) -> bool:
+    """Whether the API has this path below /v1, if perhaps for another method."""
     try:
         find_route(call.method, f"{_API}{call.path}")
-    except Problem:
-        return False
+    except Problem as problem:
+        return problem.status == WRONG_METHOD
     return True

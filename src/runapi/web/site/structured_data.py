@@ -1,5 +1,7 @@
 """What a page says of itself to search engines: JSON-LD, in schema.org's words."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from runapi.core.money import usd_per_1m
@@ -11,8 +13,8 @@ from runapi.web.site.view import View
 _ARTICLES = ("docs", "guides")
 
 
-def describe(view: View, title: str, description: str) -> str:
-    """Write the JSON-LD of a page, safe inside a script element."""
+def describe(view: View, title: str, description: str, title_of: Callable[[Page], str]) -> str:
+    """Write the JSON-LD of a page, safe inside a script element; `title_of` names the pages above it."""
     page = view.page
     url = view.site_url + page_path(page.locale, page.path)
     if not page.path:
@@ -27,7 +29,7 @@ def describe(view: View, title: str, description: str) -> str:
             "description": description,
         }
         data |= {"url": url, "inLanguage": page.locale}
-    graph = [data] if not page.path else [data, _breadcrumbs(view, page, title)]
+    graph = [data] if not page.path else [data, _breadcrumbs(view, page, title, title_of)]
     text = msgspec.json.encode({"@context": "https://schema.org", "@graph": graph}).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -55,19 +57,19 @@ def _product(view: View, model: str, url: str, description: str) -> dict[str, ob
             "url": url,
             "priceCurrency": "USD",
             "price": usd_per_1m(price),
-            "description": "per 1,000,000 input tokens",
+            "description": view.library.strings[view.page.locale].texts["offer_unit"],
             "seller": {"@type": "Organization", "name": view.facts.operator.brand},
         },
     }
 
 
-def _breadcrumbs(view: View, page: Page, title: str) -> dict[str, object]:
+def _breadcrumbs(view: View, page: Page, title: str, title_of: Callable[[Page], str]) -> dict[str, object]:
     parts = page.path.split("/")
     trail = [("", view.facts.operator.brand)]
     for length in range(1, len(parts)):
         above = view.library.find(page.locale, "/".join(parts[:length]))
         if above is not None:
-            trail.append((above.path, above.file.meta.title))
+            trail.append((above.path, title_of(above)))
     trail.append((page.path, title))
     return {
         "@type": "BreadcrumbList",

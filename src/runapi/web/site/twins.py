@@ -12,10 +12,10 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 CALLOUTS = ("note", "warning")
 
 
-def write_twin(head: Mapping[str, str], body: str, t: Callable[[str], str]) -> str:
-    """Write front matter, the title as a heading, and the body without containers."""
+def write_twin(head: Mapping[str, str], body: str, label: Callable[[str], str]) -> str:
+    """Write front matter, the title as a heading, and the body without containers; `label` names call-outs."""
     front = "".join(f"{key}: {_yaml_text(value)}\n" for key, value in head.items())
-    text = _BLANK_LINES.sub("\n\n", "\n".join(_plain_lines(body, t)).strip())
+    text = _BLANK_LINES.sub("\n\n", "\n".join(_plain_lines(body, label)).strip())
     return f"---\n{front}---\n\n# {head['title']}\n\n{text}\n"
 
 
@@ -24,7 +24,7 @@ def _yaml_text(value: str) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _plain_lines(body: str, t: Callable[[str], str]) -> Iterator[str]:
+def _plain_lines(body: str, label: Callable[[str], str]) -> Iterator[str]:
     """Leave out the lines that open and close containers; a call-out becomes a quotation."""
     fence = ""
     opened: list[str] = []
@@ -39,7 +39,7 @@ def _plain_lines(body: str, t: Callable[[str], str]) -> Iterator[str]:
             if container[2]:
                 opened.append(container[2])
                 if container[2] in CALLOUTS:
-                    yield f"> **{t(container[2])}:**"
+                    yield f"> **{label(container[2])}**"
             elif opened:
                 opened.pop()
                 yield ""

@@ -10,21 +10,15 @@ from runapi.core.price_book import TIERS
 from runapi.core.pricing import PriceTable, Rates, charge
 from runapi.core.usage import Usage
 from runapi.web.site.api_description import read_api
+from runapi.web.site.choice import Order
 from runapi.web.site.content import DEFAULT_LOCALE
-from runapi.web.site.facts import endpoints_of
+from runapi.web.site.facts import abilities_of, abilities_on_sale, endpoints_of
 from runapi.web.site.locale_format import LocaleFormat, price_text
 from runapi.web.site.negotiate import Form
 from runapi.web.site.offers import ClientConfigs
 from runapi.web.site.paths import page_path, twin_path
 from runapi.web.site.view import View
 
-_PROTOCOLS = {
-    "/v1/chat/completions": "chat",
-    "/v1/responses": "responses",
-    "/v1/messages": "messages",
-    "/v1/embeddings": "embeddings",
-}
-_ABILITIES = ("reasoning", "image", "pdf", "audio", *_PROTOCOLS.values())
 KINDS = {"input": "input", "cached_input": "cached", "cache_write": "cache_write", "output": "output"}
 
 
@@ -75,7 +69,10 @@ class Values:
             "contact_email": facts.operator.contact_email,
             "models": models,
             "model": self.model_of(view.page.model) if view.page.model else None,
-            "abilities": [able for able in _ABILITIES if any(able in model.able for model in models)],
+            "abilities": abilities_on_sale(facts),
+            "choice": view.choice,
+            "orders": list(Order),
+            "ordered": self._in_order(models),
             "default_model": models[0] if models else None,
             "model_of": self.model_of,
             "price": self.price,
@@ -98,6 +95,7 @@ class Values:
             "date": self._format.date,
             "link": self.link,
             "t": self.t,
+            "label": self.label,
             "extra": view.extra,
             "limits": facts.limits,
             "openapi": read_api(),
@@ -156,6 +154,18 @@ class Values:
         """What a request with so many tokens costs, in USD, as `usage.cost` says it."""
         return usd(charge(self._table("ours", model_id), Usage(**tokens)).nano)
 
+    def _in_order(self, models: list[ModelOnPage]) -> list[ModelOnPage]:
+        """All models, in the order that the URL asks for; among equals the best goes first."""
+        match self._view.choice.order:
+            case Order.PRICE:
+                return sorted(models, key=lambda model: self._table("ours", model.id).standard.output)
+            case Order.CONTEXT:
+                return sorted(models, key=lambda model: -model.context_tokens)
+            case Order.NEWEST:
+                return sorted(models, key=lambda model: -model.created)
+            case Order.BEST:
+                return models
+
     def _model(self, model_id: str) -> Model:
         return self._facts.models[model_id]
 
@@ -164,7 +174,6 @@ class Values:
         return price.ours if seller == "ours" else price.official
 
     def _on_page(self, model: Model) -> ModelOnPage:
-        endpoints = endpoints_of(model, self._facts.served)
         return ModelOnPage(
             id=model.id,
             name=display_name(model.id),
@@ -177,8 +186,8 @@ class Values:
             default_effort=model.default_effort,
             verbosity=list(model.verbosity),
             input_modalities=list(model.input_modalities),
-            endpoints=endpoints,
-            able=_abilities(model, endpoints),
+            endpoints=endpoints_of(model, self._facts.served),
+            able=abilities_of(model, self._facts.served),
             refused=list(model.refused),
             refused_when_reasoning=list(model.refused_when_reasoning),
             released=model.released.isoformat(),
@@ -212,6 +221,10 @@ class Values:
         text = self._strings.texts[key]
         return text.format(**values) if values else text
 
+    def label(self, key: str, text: str = "") -> str:
+        """A short text as the label of another: "Order: cheapest first", or "Note:"."""
+        return self.t("labelled", label=self.t(key), text=text).rstrip()
+
     def link(self, path: str) -> str:
         """The URL of a page in this locale; empty where the operator hides it. Twins link to twins."""
         name, mark, anchor = path.partition("#")
@@ -235,12 +248,6 @@ def display_name(model_id: str) -> str:
     if variant == "codex":
         return f"GPT-{version}-Codex"
     return f"GPT-{version} {variant}".rstrip()
-
-
-def _abilities(model: Model, endpoints: list[str]) -> list[str]:
-    known = {"reasoning"} if model.efforts else set()
-    known |= set(model.input_modalities) | {_PROTOCOLS.get(path, path) for path in endpoints}
-    return [able for able in _ABILITIES if able in known]
 
 
 def _rate(rates: Rates, kind: str) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from runapi.web.site.choice import WHOLE, Choice
 from runapi.web.site.content import Library, Page
 from runapi.web.site.facts import Facts
 from runapi.web.site.live_state import LiveState
@@ -20,6 +21,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     library: Library
     facts: Facts
     live: LiveState
+    choice: Choice = WHOLE  # of the list of models
     offered: str | None = None  # a locale that this visitor may like better
     extra: Mapping[str, Any] = {}  # what only this visit has, such as a calculated price
 
@@ -33,3 +35,6 @@ class Missing(msgspec.Struct, frozen=True):
     ]  # the same page in other locales: what they are called, and its path
     unknown_locale: str | None
     is_model: bool  # the page of a model was asked for
+    here: str | None = (
+        None  # the path of the twin, where there is a page, though not in the form that was asked for
+    )
