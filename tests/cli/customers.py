@@ -53,6 +53,12 @@ class Customer:
         """Every file of the home with its text."""
         return {path: path.read_text() for path in self.home.rglob("*") if path.is_file()}
 
+    def shown(self, path: Path) -> str:
+        """A file of the home as it is told to somebody who works in `folder`."""
+        if path.is_relative_to(self.folder):
+            return str(path.relative_to(self.folder))
+        return f"~/{path.relative_to(self.home)}"
+
     def assert_no_key(self, ended: Ended) -> None:
         """Nothing that was printed has the key in it."""
         assert self.key not in ended.stdout + ended.stderr

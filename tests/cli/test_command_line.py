@@ -194,7 +194,7 @@ def test_tables_fit_80_columns_and_show_no_control_characters(shell: Shell):
     shown = shell.run("requests", "list").stdout
     assert "0.123456789" in shown
     assert "runapi_live_" in shown
-    assert "[red]" in "".join(line[28:44].strip() for line in shown.splitlines())
+    assert "[red]" in "".join(line[38:51].strip() for line in shown.splitlines())
     assert shell.data("requests", "list")[0]["model"] == record.model
 
 

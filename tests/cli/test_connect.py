@@ -38,7 +38,7 @@ def test_fresh_file_is_written_for_its_owner_alone_and_tried(customer: Customer,
     assert written.stat().st_mode & 0o777 == 0o600
     assert customer.key in written.read_text()
     assert customer.gateway.base_url.removesuffix("/v1") in written.read_text()
-    assert f"Wrote {written}." in ended.stdout
+    assert f"Wrote {customer.shown(written)}." in ended.stdout
     assert "gpt-5.5 answered 'Hello from the RunAPI sandbox." in ended.stdout
     assert re.search(r"\([0-9]+ tokens, 0\.000[0-9]+ USD\)", ended.stdout)
     assert "a test key costs no money" in ended.stdout
@@ -65,6 +65,30 @@ def test_dry_run_writes_nothing(customer: Customer, client: str):
     assert "answered" not in ended.stdout
     assert customer.files() == {}
     customer.assert_no_key(ended)
+
+
+def test_path_is_shown_as_short_as_it_can_be_told(customer: Customer, tmp_path: Path):
+    outside = tmp_path / "outside" / "c.toml"
+    told = {
+        "env": ("env", ".env"),
+        "home": ("codex", "~/.codex/config.toml"),
+        "below": ("codex", "deep/c.toml", "--file", "deep/c.toml"),
+        "outside": ("codex", str(outside), "--file", str(outside)),
+    }
+    for client, path, *options in told.values():
+        ended = customer.connect(client, "--dry-run", *options)
+        assert ended.stdout.startswith(f"--- {path} (now)\n+++ {path} (new)\n")
+
+
+def test_path_is_whole_for_programs_and_in_a_folder_that_holds_everything(customer: Customer):
+    customer.folder = Path("/")
+    assert "--- ~/.codex/config.toml (now)" in customer.connect("codex", "--dry-run").stdout
+    whole = customer.home / FILES["codex"]
+    assert (
+        f"--- {whole} (now)"
+        in customer.connect("codex", "--dry-run", HOME="/", CODEX_HOME=str(whole.parent)).stdout
+    )
+    assert json.loads(customer.connect("codex", "--dry-run", "--json").stdout)["file"] == str(whole)
 
 
 @pytest.mark.parametrize("client", CLIENTS[:-1])
@@ -95,7 +119,7 @@ def test_old_file_is_kept_and_everything_in_it_stays(customer: Customer):
     [backup] = path.parent.glob("config.toml.before-runapi-*")
     assert backup.read_text().startswith('# mine\nmodel = "o3"')
     assert backup.stat().st_mode & 0o777 == path.stat().st_mode & 0o777 == 0o600
-    assert f"The old one is {backup}." in ended.stdout
+    assert f"The old one is {customer.shown(backup)}." in ended.stdout
     assert '-model = "o3" # good' in ended.stdout
 
 

@@ -13,7 +13,7 @@ from runapi.cli.program import app
 from runapi.core.keys import Mode
 from runapi.core.records import Outcome, RequestRecord
 from runapi.core.usage import Usage, UsageSource
-from runapi.settings import SETTINGS, allowed, variable
+from runapi.settings import NOTHING, SETTINGS, allowed, default_words, variable
 from runapi.store.database import Database
 from runapi.store.requests import insert_records
 
@@ -21,6 +21,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "operate" / "commands.md").read_tex
 NOT_RUN_HERE = (
     "runapi connect ",  # it asks a running server; tests/cli/test_connect.py has the sentences
     "runapi upstreams test ",  # it calls OpenAI; tests/flows/test_try_upstream.py has the sentence
+    "runapi requests show ",  # of a request that was served; tests/cli/test_one_request.py has the sentences
     "runapi receipts ",  # of a request that was served; tests/receipts/test_receipt_commands.py has the sentences
     "runapi ledger reconcile ",  # of an upstream's export; tests/cli/test_ledger.py has the sentences
 )
@@ -47,7 +48,7 @@ def section(title: str) -> str:
 
 
 def test_there_are_the_commands_that_the_page_is_about():
-    assert len(COMMANDS) == 33
+    assert len(COMMANDS) == 34
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -71,8 +72,9 @@ def test_page_names_no_command_that_does_not_exist():
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_setting_has_its_row(name: str):
-    field = SETTINGS[name]
-    row = f"| `{variable(name)}` | `{field.default}` | {field.description}; {allowed(name)} |"
+    default = default_words(name)
+    without = NOTHING if default == NOTHING else f"`{default}`"
+    row = f"| `{variable(name)}` | {without} | {SETTINGS[name].description}; {allowed(name)} |"
     assert row in section("Settings")
 
 
@@ -128,9 +130,17 @@ def insert_the_request(home: Path) -> None:
         outcome=Outcome.COMPLETED,
         total_us=1_500_000,
         usage=Usage(input=100, cached=20, output=30),
+        first_byte_us=420_000,
+        attempts=2,
+        upstream="openai",
+        upstream_model="gpt-5.5-2026-04-23",
+        upstream_request_id="req_5e0c1b7a93d24f6f8a1e7c2b90d3f416",
+        upstream_error="429 rate_limit_exceeded",
         usage_source=UsageSource.REPORTED,
+        service_tier="default",
         cost_pico=705_500_000,
         cost_nano=705_500,
+        upstream_cost_nano=564_400,
     )
     database = Database.open(home)
     database.run_now(insert_records, [record])

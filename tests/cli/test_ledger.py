@@ -20,10 +20,10 @@ CSV = f"{HEADER}\n2026-11-22,gpt-5.5,2,100,20,30\n2026-11-23,gpt-9,1,1,0,1\n"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RUNAPI_HOME", str(tmp_path / "home"))
+def home(made_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RUNAPI_HOME", str(made_home))
     monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path / "home"
+    return made_home
 
 
 def run(*arguments: str, code: int = 0, said: str | bytes = "") -> Result:
@@ -145,7 +145,7 @@ def test_statement_shows_what_each_transfer_did(acme: Path):
         (["a b"], 1, "cannot be the name of an account"),
         (["acme", "--limit", "0"], 1, "from 1 to 1000"),
         (["acme", "--limit", "-5"], 1, "from 1 to 1000"),
-        (["acme", "--limit", "1.5"], 2, "valid integer"),
+        (["acme", "--limit", "1.5"], 2, "a whole number"),
         (["acme", "--mode", "prod"], 2, "prod"),
         ([], 2, "ACCOUNT"),
     ],

@@ -10,10 +10,10 @@ from runapi.cli.program import app
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RUNAPI_HOME", str(tmp_path / "home"))
+def home(made_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RUNAPI_HOME", str(made_home))
     monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path / "home"
+    return made_home
 
 
 def run(*arguments: str, said: str = "", code: int = 0) -> str:

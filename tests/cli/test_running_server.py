@@ -14,10 +14,6 @@ from fakes.upstream import ScriptedUpstream
 BODY = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello!"}]}
 
 
-def server_file(gateway: Gateway) -> dict[str, object]:
-    return json.loads((gateway.home / "server.json").read_text())
-
-
 def admin(
     gateway: Gateway, token: str | None, command: str = "accounts.list", body: bytes = b"{}"
 ) -> http.Response:
@@ -34,7 +30,8 @@ def test_key_works_as_soon_as_it_is_shown_and_not_after_it_is_revoked_on_the_sam
     gateway: Gateway,
 ):
     gateway.cli("accounts", "create", "revoked-soon")
-    key = gateway.new_key(account="revoked-soon", mode="test")
+    key = gateway.cli("keys", "create", "--account", "revoked-soon", "--mode", "test")["key"]  # type: ignore[index]
+    gateway.secrets.append(key)
     with http.Connection(gateway.url) as connection:
         assert models(connection, key) == 200
         gateway.cli("keys", "revoke", key[:16])
@@ -54,7 +51,9 @@ def test_upstream_is_called_as_soon_as_it_is_added_and_not_after_it_is_removed(
 
     assert chat() == 503
     with ScriptedUpstream() as upstream:
-        gateway.add_upstream("scripted", upstream.base_url, ["gpt-5.5"])
+        gateway.secrets.append("sk-canary-added")
+        added = ("--base-url", upstream.base_url, "--api-key", "sk-canary-added", "--models", "gpt-5.5")
+        gateway.cli("upstreams", "add", "scripted", *added)
         tested = gateway.cli("upstreams", "test", "scripted")
         assert isinstance(tested, dict)
         assert tested["ok"] is True
@@ -81,11 +80,11 @@ def test_token_is_for_the_owner_alone_and_gone_after_the_stop(start_gateway: Cal
     gateway = start_gateway()
     path = gateway.home / "server.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    first = server_file(gateway)["token"]
+    first = gateway.admin_token
     gateway.stop()
     assert not path.exists()
     gateway.start()
-    assert server_file(gateway)["token"] != first
+    assert gateway.admin_token != first
 
 
 def test_commands_work_after_a_kill_that_left_server_json_behind(start_gateway: Callable[[], Gateway]):
@@ -99,15 +98,15 @@ def test_commands_work_after_a_kill_that_left_server_json_behind(start_gateway: 
 
 def test_old_token_in_server_json_is_no_way_in_and_said_plainly(start_gateway: Callable[[], Gateway]):
     gateway = start_gateway()
-    stale = {**server_file(gateway), "token": "x" * 43}
-    (gateway.home / "server.json").write_text(json.dumps(stale))
+    file = gateway.home / "server.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"token": "x" * 43}))
     refused = gateway.command("accounts", "create", "acme")
     assert refused.returncode == 1
     assert "does not take commands" in refused.stderr
 
 
 def test_admin_api_is_not_there_for_who_has_no_token(gateway: Gateway):
-    token = str(server_file(gateway)["token"])
+    token = gateway.admin_token
     assert admin(gateway, token).status == 200
     for wrong in (None, "", "x", token[:-1], token + "x", token.swapcase(), gateway.test_key):
         refused = admin(gateway, wrong)
@@ -118,7 +117,7 @@ def test_admin_api_is_not_there_for_who_has_no_token(gateway: Gateway):
 
 def test_token_opens_no_customers_url(gateway: Gateway):
     with http.Connection(gateway.url) as connection:
-        assert models(connection, str(server_file(gateway)["token"])) == 401
+        assert models(connection, gateway.admin_token) == 401
 
 
 @pytest.mark.parametrize(
@@ -132,7 +131,7 @@ def test_token_opens_no_customers_url(gateway: Gateway):
 def test_admin_api_refuses_in_the_shape_of_all_errors(
     gateway: Gateway, command: str, body: bytes, status: int
 ):
-    refused = admin(gateway, str(server_file(gateway)["token"]), command, body)
+    refused = admin(gateway, gateway.admin_token, command, body)
     assert refused.status == status
     assert set(refused.json["error"]) == {"message", "type", "param", "code"}  # type: ignore[index]
 

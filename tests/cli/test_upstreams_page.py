@@ -25,18 +25,16 @@ CLAUDE = "claude-sonnet-4-5"
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(made_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with the page's file, in which all of the page's commands were given."""
-    folder = tmp_path / "home"
-    monkeypatch.setenv("RUNAPI_HOME", str(folder))
+    monkeypatch.setenv("RUNAPI_HOME", str(made_home))
     monkeypatch.setenv("COLUMNS", "80")
-    Database.open(folder).close_now()
-    (folder / "models.yaml").write_text(MODEL_FILE, "utf-8")
+    (made_home / "models.yaml").write_text(MODEL_FILE, "utf-8")
     for line, _, output in EXAMPLES:
         got = CliRunner().invoke(app, shlex.split(line)[1:])
         assert got.exit_code == 0, (line, got.output)
         assert [row.rstrip() for row in got.output.splitlines()] == output.splitlines(), line
-    return folder
+    return made_home
 
 
 def test_examples_of_the_page_do_what_it_says_and_make_the_upstreams_of_its_table(home: Path):

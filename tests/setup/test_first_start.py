@@ -163,7 +163,7 @@ def test_two_servers_on_one_folder_are_refused_and_the_first_serves_on(
     said = refused(Gateway(tmp_path), 1)
     assert f"RunAPI already runs on {first.home} (process {first.process.pid})" in said  # type: ignore[union-attr]
     assert http.post(first.url, HELLO, key=first.test_key).status == 200
-    assert len(first.cli("accounts", "list")) == 1  # type: ignore[arg-type]
+    assert len(first.perform("accounts.list")) == 1
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_signal_ends_it_with_0_and_without_a_word(start_gateway: StartGateway, n
 
 def test_answer_under_way_is_finished_while_the_server_stops(start_gateway: StartGateway):
     gateway = start_gateway()
-    message = {"role": "user", "content": "[[sandbox:chunks 30 interval_ms=50]] Hi"}
+    message = {"role": "user", "content": "[[sandbox:chunks 12 interval_ms=50]] Hi"}
     body = {"model": "gpt-5.5", "stream": True, "messages": [message]}
     assert gateway.process is not None
     with http.stream(gateway.url, body, key=gateway.test_key) as connection:
@@ -243,7 +243,7 @@ def test_openais_key_in_the_environment_is_an_upstream_that_serves(start_gateway
         specification.check_reply(response.json)
         [call] = upstream.calls
         assert call.headers["authorization"] == f"Bearer {api_key}"
-        [listed] = gateway.cli("upstreams", "list")  # type: ignore[misc]
+        [listed] = gateway.perform("upstreams.list")
         assert api_key not in json.dumps(listed)
         assert all(api_key.encode() not in path.read_bytes() for path in gateway.home.iterdir())
 
@@ -251,5 +251,5 @@ def test_openais_key_in_the_environment_is_an_upstream_that_serves(start_gateway
 def test_key_of_our_own_in_openais_variable_is_not_made_an_upstream(start_gateway: StartGateway):
     gateway = start_gateway(environment={"OPENAI_API_KEY": "runapi_test_of_another_server"})
     assert "no upstream was added" in gateway.stdout
-    assert gateway.cli("upstreams", "list") == []
+    assert gateway.perform("upstreams.list") == []
     assert http.post(gateway.url, HELLO, key=gateway.live_key()).status == 503

@@ -1,32 +1,24 @@
 """The first pages that a newcomer reads are true: their commands are run, their links lead somewhere."""
 
-import inspect
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from fakes import specification
 from fakes.needs import need
+from fakes.problems import examples, factories
 from fakes.server import Gateway
 from fakes.upstream import ScriptedUpstream
 from runapi.core import (
-    account_problems,
-    bridge_problems,
-    idempotency_problems,
-    limit_problems,
-    payment_problems,
     problems,
-    stored_response_problems,
 )
-from runapi.core.keys import Mode
 from runapi.core.problems import Problem
-from runapi.core.windows import Span
 from runapi.wire.openai_chat.stream import StreamFault
 
 REPOSITORY = Path(__file__).parents[2]
@@ -35,21 +27,6 @@ QUICKSTART = (REPOSITORY / "docs" / "guide" / "quickstart.md").read_text("utf-8"
 ERRORS = (REPOSITORY / "docs" / "api" / "errors.md").read_text("utf-8")
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 CANARY = "sk-canary-of-the-pages"
-MODULES = (
-    problems,
-    limit_problems,
-    account_problems,
-    payment_problems,
-    idempotency_problems,
-    stored_response_problems,
-    bridge_problems,
-)
-FACTORIES: dict[str, Callable[..., Problem]] = {
-    f"{module.__name__}.{name}": function
-    for module in MODULES
-    for name, function in inspect.getmembers(module, inspect.isfunction)
-    if function.__module__ == module.__name__ and not name.startswith("_")
-}
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -128,12 +105,19 @@ def test_readmes_commands_add_an_upstream_and_make_a_live_key(newcomer: Newcomer
     assert listed["name"] == "openai"
 
 
-def test_openclaw_is_configured_alike_on_both_pages():
-    """The one of docs/api/clients.md is what the tests of OpenClaw run with."""
-    [here] = blocks(README, "json")
-    clients = (REPOSITORY / "docs" / "api" / "clients.md").read_text("utf-8")
-    assert [here] == blocks(clients, "json")
-    assert json.loads(here)["models"]["providers"]["runapi"]["baseUrl"] == "http://127.0.0.1:8000/v1"
+def test_readmes_openclaw_is_what_connect_writes(newcomer: Newcomer):
+    """The tests of OpenClaw run with what connect writes."""
+    [block] = blocks(README, "json")
+    by_hand = json.loads(block.replace("127.0.0.1:8000", f"127.0.0.1:{newcomer.gateway.port}"))
+    file = newcomer.folder / "openclaw.json"
+    newcomer.gateway.cli("connect", "openclaw", "--no-key", "--file", str(file))
+    written = json.loads(file.read_text("utf-8"))
+    [provider], [shown] = (config["models"]["providers"].values() for config in (written, by_hand))
+    assert shown["models"] == provider["models"][:1]
+    assert {**shown, "models": None} == {**provider, "models": None}
+    assert by_hand["models"]["mode"] == written["models"]["mode"]
+    primary = by_hand["agents"]["defaults"]["model"]["primary"]
+    assert primary == written["agents"]["defaults"]["model"]["primary"]
 
 
 # ---- the quickstart --------------------------------------------------------------------------------------
@@ -160,28 +144,9 @@ def test_quickstart_works_from_top_to_bottom(newcomer: Newcomer):
 # ---- errors and links ------------------------------------------------------------------------------------
 
 
-def examples(factory: Callable[..., Problem]) -> Iterator[Problem]:
-    """The problems that the factory makes, with its own code where it has one by default."""
-    parameters = inspect.signature(factory).parameters.values()
-    values: dict[object, object] = {
-        int: 500,
-        int | None: 500,
-        Span: Span.DAY,
-        Mode: Mode.LIVE,
-        Iterable[str]: ("word",),
-    }
-    asked = [p for p in parameters if p.default is p.empty]
-    for what in ("requests", "tokens"):  # of which there may be too many in a minute
-        full = [what if p.name == "what" else values.get(p.annotation, "word") for p in asked]
-        yield factory(*full)
-    yield factory(
-        *[None if "None" in str(p.annotation) else value for p, value in zip(asked, full, strict=True)]
-    )
-
-
 def every_example() -> Iterator[Problem]:
     """Every problem that a client can be told in so many words."""
-    for factory in FACTORIES.values():
+    for factory in factories():
         yield from examples(factory)
     for fault in StreamFault:
         yield problems.stream_failed(fault)

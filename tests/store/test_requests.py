@@ -40,6 +40,7 @@ FULL = RequestRecord(
     cost_nano=13,
     upstream_cost_nano=14,
     dropped=("temperature", "top_p"),
+    upstream_error="401 invalid_api_key",
 )
 
 

@@ -8,13 +8,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
-from fakes.both_engines import ON_BOTH, engine_url, postgres
+from fakes.both_engines import ENGINES
 from runapi.core.dialects import Dialect
 from runapi.core.routing import UpstreamAuth
 from runapi.store import migrations, upstreams
 from runapi.store.engines import postgres_engine, sqlite_engine
 
-__all__ = ["engine_url", "postgres"]
 BOTH = (Dialect.CHAT, Dialect.RESPONSES)
 ADDRESSES = {
     "https://api.openai.com/v1": BOTH,
@@ -25,9 +24,13 @@ ADDRESSES = {
 }
 
 
-@pytest.fixture
-def engine(tmp_path: Path, engine_url: str | None) -> Iterator[Engine]:
-    made = sqlite_engine(tmp_path / "old.db") if engine_url is None else postgres_engine(engine_url)
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database."""
+    if request.param == "sqlite":
+        made = sqlite_engine(tmp_path / "old.db")
+    else:
+        made = postgres_engine(request.getfixturevalue("postgres").new_database())
     yield made
     made.dispose()
 
@@ -50,7 +53,6 @@ def insert_upstream(connection: Connection, number: int, base_url: str) -> None:
     )
 
 
-@ON_BOTH
 def test_upstreams_of_before_speak_what_they_were_called_in_and_openai_its_responses_too(engine: Engine):
     with engine.begin() as connection:
         bring_to(connection, "0005")

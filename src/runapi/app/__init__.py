@@ -12,6 +12,7 @@ import structlog
 import uvloop
 from sqlalchemy import Connection
 
+from runapi.app.check_site import check_site
 from runapi.app.console import TEST_KEY_FILE, configure_log, greet, report_recovery
 from runapi.app.listen import check_address, listen
 from runapi.app.open_site import open_site
@@ -128,13 +129,14 @@ class App:
 async def open_app(settings: Settings) -> App:
     """Build everything; nothing listens yet. The data folder is ours from here on."""
     catalog = load_catalog(settings.home)
+    check_site(settings, catalog)
     database = await _open_database(settings)
     try:
         office = open_office(Vault.unlock(database), catalog, settings.test_balance_nano)
         recovery = recover(database, office.now_us(), test_balance_nano=settings.test_balance_nano)
         first = await database.run(_start_first, office, settings.home)
         await database.run(publish_first, office)
-        server = describe_server(settings.host, settings.port)
+        server = describe_server(settings.host, settings.port, settings.public_url)
         app = _join(settings, database, office, recovery, server)
         for change in Change:
             await app.load(change)
@@ -153,7 +155,10 @@ def _join(
 ) -> App:
     """Build the parts of a server on its open database, and give each what it needs of the others."""
     client = UpstreamClient(connect_timeout_s=settings.connect_timeout_s)
-    pool = UpstreamPool(client, office.catalog.models)
+    models = office.catalog.models
+    pool = UpstreamPool(
+        client, models, input_limits={name: model.max_input_tokens for name, model in models.items()}
+    )
     log, deadlines, keyring = RecordLog(database), Deadlines(), Keyring(office.vault.pepper)
     ledger = LedgerWriter(database, recovery.seat, _end_process)
     admission = Admission(ledger)
@@ -182,13 +187,7 @@ def _join(
         office=office,
         ledger=ledger,
         admission=admission,
-        idempotent=IdempotentRequests(
-            database,
-            pepper=office.vault.pepper,
-            node=recovery.seat.node,
-            now_us=office.now_us,
-            stall_s=settings.stalled_reader_timeout_s,
-        ),
+        idempotent=_open_idempotent(settings, database, office, recovery),
         top_ups=top_ups,
         stripe_hook=None if top_ups is None else open_hook(top_ups, settings.webhook_secrets, office.now_us),
         public_url=settings.public_url or server.url,
@@ -209,6 +208,18 @@ def _join(
     )
     app_holder.append(app)
     return app
+
+
+def _open_idempotent(
+    settings: Settings, database: Database, office: Office, recovery: Recovery
+) -> IdempotentRequests:
+    return IdempotentRequests(
+        database,
+        pepper=office.vault.pepper,
+        node=recovery.seat.node,
+        now_us=office.now_us,
+        stall_s=settings.stalled_reader_timeout_s,
+    )
 
 
 def _open_top_ups(settings: Settings, database: Database, office: Office) -> TopUps | None:

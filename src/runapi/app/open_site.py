@@ -6,15 +6,17 @@ from runapi.settings import KIB, MIB, Settings, split_words
 from runapi.upstream.pool import UpstreamPool
 from runapi.web.edge import MOST_HEADER_BYTES, MOST_URL_BYTES
 from runapi.web.services import Services
+from runapi.web.site.addresses import Addresses
 from runapi.web.site.calculator import Calculator
-from runapi.web.site.facts import Operator, PublicLimits
+from runapi.web.site.facts import Basis, Operator, PublicLimits
+from runapi.web.site.offer_alone import OfferAlone
 from runapi.web.site.site import OWN_FOLDER, Site, SiteSettings
 
 
-def open_site(settings: Settings, services: Services, pool: UpstreamPool) -> Site | None:
-    """The site, or None where the operator does without one. Nothing is read before somebody visits it."""
+def open_site(settings: Settings, services: Services, pool: UpstreamPool) -> Site | OfferAlone:
+    """The site, or what `runapi connect` needs of it. Nothing is read before somebody visits it."""
     if not settings.site:
-        return None
+        return _open_offer(settings, services)
     office, admission, desk = services.office, services.admission, services.front_desk
     pricer = RequestPricer(lambda: admission.book, desk, services.relay.find_model)
     return Site(
@@ -33,6 +35,18 @@ def open_site(settings: Settings, services: Services, pool: UpstreamPool) -> Sit
         ModelWatch(services.database, pool, tuple(office.catalog.models), office.now_us),
         Calculator(pricer, desk.priced, services.body_deadline, settings.trusted_proxies),
     )
+
+
+def _open_offer(settings: Settings, services: Services) -> OfferAlone:
+    admission = services.admission
+    basis = Basis(
+        operator=Operator(settings.brand, settings.contact_email),
+        limits=_public_limits(settings),
+        catalog=services.office.catalog,
+        served=frozenset(),
+    )
+    addresses = Addresses(settings.public_url, settings.host, settings.port)
+    return OfferAlone(basis, lambda: admission.book, addresses)
 
 
 def _public_limits(settings: Settings) -> PublicLimits:

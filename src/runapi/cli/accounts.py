@@ -62,4 +62,4 @@ def _show_one(account: AccountWithKeys) -> None:
         typer.echo(
             f"  {mode}: {balance.available_usd} USD available, {balance.held_usd} held, {balance.posted_usd} posted.{frozen}"
         )
-    show_keys(account.keys)
+    show_keys(account.keys, account.name)

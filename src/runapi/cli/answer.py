@@ -7,10 +7,10 @@ from typing import Annotated, NoReturn, TypeVar
 import msgspec
 import typer
 
-from runapi.cli.failure import REFUSED, WRONG_USE, CommandFailed, end
+from runapi.cli.failure import REFUSED, WRONG_USE, CommandFailed, end, reason
 from runapi.core.problems import Problem
 
-__all__ = ["REFUSED", "WRONG_USE", "AsJson", "CommandFailed", "answer", "fail", "print_json"]
+__all__ = ["REFUSED", "WRONG_USE", "AsJson", "CommandFailed", "answer", "fail", "print_json", "reason"]
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ANSWER_TIMEOUT_S = 30.0

@@ -1,5 +1,6 @@
 """A client's configuration file: read it, show what changes, write it whole or not at all, and keep the old one."""
 
+import contextlib
 import difflib
 import os
 import re
@@ -27,6 +28,22 @@ def choose_file(candidates: Sequence[PurePath]) -> Path:
     return next((path for path in paths if path.exists()), paths[-1]).absolute().resolve()
 
 
+def shown(path: Path) -> str:
+    """The path as people read it: from the current folder, from the home folder, or else whole."""
+    for prefix, find in (("", Path.cwd), ("~/", Path.home)):
+        with contextlib.suppress(OSError, RuntimeError):  # the folder was removed, or nobody knows it
+            folder = find().resolve()
+            if path.is_relative_to(folder) and folder != folder.parent:
+                return f"{prefix}{path.relative_to(folder)}"
+    return str(path)
+
+
+def missing_folder(path: Path) -> Path | None:
+    """The outermost folder that has to be made for the file; None where there are all."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    return missing[-1] if missing else None
+
+
 def read_text(path: Path) -> str:
     """The text of the file, line ends as they are; nothing where there is no file.
 
@@ -37,18 +54,20 @@ def read_text(path: Path) -> str:
         if not path.exists():
             return ""
         if not path.is_file() or path.stat().st_size > MOST_BYTES:
-            raise CommandFailed(f"{path} is no configuration file.", "broken_config")
+            raise CommandFailed(f"{shown(path)} is no configuration file.", "broken_config")
         return path.read_bytes().decode()
     except UnicodeDecodeError:
-        raise CommandFailed(f"{path} is not UTF-8 text: nothing was changed.", "broken_config") from None
+        text = f"{shown(path)} is not UTF-8 text: nothing was changed."
+        raise CommandFailed(text, "broken_config") from None
     except OSError as fault:
-        raise CommandFailed(f"{path} cannot be read: {fault.strerror}.", "broken_config") from None
+        raise CommandFailed(f"{shown(path)} cannot be read: {fault.strerror}.", "broken_config") from None
 
 
 def show_change(path: Path, old: str, new: str) -> str:
     """The change as a unified diff, with no secret in it, neither ours nor one that stood there before."""
+    name = shown(path)
     lines = difflib.unified_diff(
-        old.splitlines(), new.splitlines(), f"{path} (now)", f"{path} (new)", lineterm="", n=CONTEXT_LINES
+        old.splitlines(), new.splitlines(), f"{name} (now)", f"{name} (new)", lineterm="", n=CONTEXT_LINES
     )
     return "\n".join(_masked(line) for line in lines)
 
@@ -70,7 +89,7 @@ def write_text(path: Path, old: str, new: str) -> Path | None:
         _write_new(unfinished, new)
         unfinished.replace(path)
     except OSError as fault:
-        raise CommandFailed(f"{path} cannot be written: {fault.strerror}.", "not_written") from None
+        raise CommandFailed(f"{shown(path)} cannot be written: {fault.strerror}.", "not_written") from None
     return backup
 
 

@@ -55,7 +55,7 @@ def connect(
     try:
         chosen = CLIENTS[client]
         address = connection.find_address(base_url)
-        found = connection.find_key(key, may_be_own=not base_url)
+        found = connection.find_key(key, address)
         if found is None and not no_key:
             fail(_no_key(), as_json=as_json)
         wanted = connection.find_wanted(chosen, address, model, None if no_key else found)

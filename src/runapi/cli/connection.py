@@ -12,6 +12,7 @@ from runapi.cli.answer import WRONG_USE, CommandFailed
 from runapi.cli.environment import read_settings
 from runapi.cli.service import clean_base_url, fetch_offer, leads_into_private_network, try_out
 from runapi.core.keys import is_well_formed, visible_prefix
+from runapi.settings import Settings
 from runapi.web.operator.server_file import reachable_url, read_server_file
 from runapi.wire.client_config.clients import Client
 from runapi.wire.client_config.fault import ConfigFault
@@ -35,8 +36,9 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool  # whether the file has to change
     written: bool
     backup: str | None
+    made_folder: str | None  # the first that was not there
     trial: Trial | None
-    next: str
+    next: str  # a command, where all went well
 
 
 def find_address(given: str | None) -> str:
@@ -45,25 +47,36 @@ def find_address(given: str | None) -> str:
     Raises:
         CommandFailed: it is no base URL.
     """
-    if given := given or os.environ.get(URL_VARIABLE):
-        return clean_base_url(given)
-    settings = read_settings()
+    given = given or os.environ.get(URL_VARIABLE)
+    return clean_base_url(given) if given else _own_addresses(read_settings())[0]
+
+
+def _own_addresses(settings: Settings) -> list[str]:
+    """The base URLs of our own server, first the one that others use: what it says itself, if it runs."""
     running = read_server_file(settings.home)
+    public = (running.public_url if running else "") or settings.public_url
     here = running.url if running else reachable_url(settings.host, settings.port)
-    return clean_base_url(settings.public_url or here)
+    return [clean_base_url(url) for url in (public, here) if url]
 
 
-def find_key(given: str | None, *, may_be_own: bool) -> str | None:
-    """The key: given, from the environment, or the test key of our own server; None where there is none.
+def _is_own(base_url: str, settings: Settings) -> bool:
+    """Whether the base URL is that of our own server: nobody else may be shown its test key."""
+    both = base_url.replace("//localhost:", "//127.0.0.1:", 1)
+    return any(both == own.replace("//localhost:", "//127.0.0.1:", 1) for own in _own_addresses(settings))
+
+
+def find_key(given: str | None, base_url: str) -> str | None:
+    """The key: given, from the environment, or the test key where `base_url` is our own server; None: there is none.
 
     Raises:
         CommandFailed: it is mistyped.
     """
     key = sys.stdin.readline().strip() if given == "-" else given
     key = key or next((value for name in KEY_VARIABLES if (value := os.environ.get(name))), None)
-    if not key and may_be_own and not os.environ.get(URL_VARIABLE):
-        own = read_settings().home / TEST_KEY_FILE
-        key = own.read_text("utf-8").strip() if own.is_file() else None
+    if not key:
+        settings = read_settings()
+        own = settings.home / TEST_KEY_FILE
+        key = own.read_text("utf-8").strip() if own.is_file() and _is_own(base_url, settings) else None
     if key and not is_well_formed(key):
         raise CommandFailed("This key is mistyped or cut short: copy it whole.", "wrong_key", WRONG_USE)
     return key or None
@@ -105,10 +118,13 @@ def carry_out(
     old = client_file.read_text(path)
     new = _change(client, path, old, wanted)
     diff = client_file.show_change(path, old, new)
-    tell(diff or f"{path} needs no change.")
-    backup, trial = None, None
+    tell(diff or f"{client_file.shown(path)} needs no change.")
+    backup, trial, folder = None, None, None
     if not dry_run:
+        folder = client_file.missing_folder(path)
         backup = _write(path, old, new, tell)
+        if folder is not None:
+            tell(f"Made the folder {client_file.shown(folder)}.")
         trial = _try(client, wanted, key, tell)
     done = Connected(
         client=client.name,
@@ -120,10 +136,12 @@ def carry_out(
         changed=new != old,
         written=new != old and not dry_run,
         backup=str(backup) if backup else None,
+        made_folder=str(folder) if folder else None,
         trial=trial,
         next=_next_step(client, wanted, trial, dry_run=dry_run),
     )
-    tell(done.next)
+    works = not dry_run and (trial is None or trial.ok)
+    tell(f"Next: {done.next}" if works else done.next)
     return done
 
 
@@ -131,7 +149,8 @@ def _change(client: Client, path: Path, old: str, wanted: Wanted) -> str:
     try:
         return client.connect(old, wanted)
     except ConfigFault as fault:
-        where = f"{path}, line {fault.line}" if fault.line else str(path)
+        name = client_file.shown(path)
+        where = f"{name}, line {fault.line}" if fault.line else name
         raise CommandFailed(
             f"{where}: {fault.what}. Nothing was changed: put it right, or name another file with --file.",
             "broken_config",
@@ -143,7 +162,8 @@ def _write(path: Path, old: str, new: str, tell: Callable[[str], None]) -> Path 
         client_file.make_private(path)
         return None
     backup = client_file.write_text(path, old, new)
-    tell(f"\nWrote {path}." + (f" The old one is {backup}." if backup else ""))
+    old_one = f" The old one is {client_file.shown(backup)}." if backup else ""
+    tell(f"\nWrote {client_file.shown(path)}.{old_one}")
     return backup
 
 
@@ -173,4 +193,4 @@ def _next_step(client: Client, wanted: Wanted, trial: Trial | None, *, dry_run: 
     if trial is not None and not trial.ok:
         return f"The configuration is written, but this does not work yet. Then again: runapi connect {client.name}"
     export = "" if wanted.key else f"export {wanted.variable}=runapi_...; "
-    return f"Next: {export}{client.first_command}"
+    return f"{export}{client.first_command}"

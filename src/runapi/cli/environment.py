@@ -15,4 +15,9 @@ def read_settings() -> Settings:
     try:
         return load_settings()
     except SettingsFault as fault:
-        raise CommandFailed(str(fault), "wrong_settings", WRONG_USE) from None
+        raise wrong_settings(fault) from None
+
+
+def wrong_settings(fault: SettingsFault) -> CommandFailed:
+    """What a command says of settings that cannot be used."""
+    return CommandFailed(str(fault), "wrong_settings", WRONG_USE)

@@ -16,6 +16,11 @@ class CommandFailed(Exception):  # noqa: N818 - what is told to the user, not an
         self.exit_code = exit_code
 
 
+def reason(fault: Exception) -> str:
+    """Why a file cannot be read or written, without numbers and brackets."""
+    return str(getattr(fault, "strerror", None) or fault)
+
+
 def warn(message: str) -> None:
     """Tell people something on stderr."""
     sys.stderr.write(f"runapi: {message}\n")

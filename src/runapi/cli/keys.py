@@ -47,7 +47,13 @@ def create(
 @app.command("list")
 def list_all(*, account: OnlyAccount = None, as_json: AsJson = False) -> None:
     """List keys, without their secret part."""
-    answer("keys.list", {"account": account}, list[KeyRow], show_keys, as_json=as_json)
+    answer(
+        "keys.list",
+        {"account": account},
+        list[KeyRow],
+        lambda keys: show_keys(keys, account or "NAME"),
+        as_json=as_json,
+    )
 
 
 @app.command("revoke")
@@ -56,8 +62,8 @@ def revoke(key: Which, *, as_json: AsJson = False) -> None:
     answer("keys.revoke", {"key": key}, KeyRow, _show_revoked, as_json=as_json)
 
 
-def show_keys(keys: list[KeyRow]) -> None:
-    """Print a table of keys."""
+def show_keys(keys: list[KeyRow], account: str = "NAME") -> None:
+    """Print a table of keys, or how to make the first one of `account`."""
     from runapi.cli.tables import minute, print_table  # noqa: PLC0415 - Rich: not for --help or --json
 
     print_table(
@@ -73,7 +79,7 @@ def show_keys(keys: list[KeyRow]) -> None:
             )
             for key in keys
         ),
-        "There is no key yet: runapi keys create --account NAME --mode live",
+        f"There is no key yet: runapi keys create --account {account} --mode live",
     )
 
 

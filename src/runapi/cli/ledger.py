@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runapi.cli.answer import REFUSED, AsJson, CommandFailed, answer, fail
+from runapi.cli.answer import REFUSED, AsJson, CommandFailed, answer, fail, reason
 from runapi.core.keys import Mode
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _read_export(file: str) -> "UsageExport":
     except ExportFault as fault:
         raise CommandFailed(str(fault), "bad_export") from None
     except (OSError, ValueError) as fault:
-        raise CommandFailed(f"{file!r} cannot be read: {fault}.", "unreadable") from None
+        raise CommandFailed(f"{file} cannot be read: {reason(fault)}.", "unreadable") from None
 
 
 def _show_verification(found: "VerificationRow") -> None:

@@ -47,9 +47,19 @@ def publish(
         difference = answer("prices.diff", parameters, PriceDiff, _show_diff, as_json=False)
         if not difference.models:
             return
-        typer.confirm("Publish this?", abort=True)
+        if not _agrees():
+            fail(CommandFailed("Nothing was published: the prices in force stay."), as_json=False)
         parameters["digest"] = difference.digest
     answer("prices.publish", parameters, PriceDiff, _show_published, as_json=as_json)
+
+
+def _agrees() -> bool:
+    """Ask; where nobody answers, that is a no."""
+    try:
+        return typer.confirm("Publish this?")
+    except typer.Abort:
+        typer.echo()
+        return False
 
 
 def _show_prices(prices: list[PublishedPrice]) -> None:

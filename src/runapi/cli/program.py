@@ -1,6 +1,9 @@
 """The whole command line, on one screen."""
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 import runapi
 from runapi.cli import (
@@ -21,7 +24,27 @@ from runapi.cli.answer import AsJson, print_json
 from runapi.cli.connect import connect
 from runapi.cli.serve import serve
 
+_PLAINLY = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "a whole number is expected.",
+}
+"""What the library says of a wrong value, and what it means."""
+
+
+class _Program(TyperGroup):
+    """All commands; who types a wrong value reads a sentence about it, and not about the library."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as wrong:
+            for theirs, ours in _PLAINLY.items():
+                wrong.message = wrong.message.replace(theirs, ours)
+            raise
+
+
 app = typer.Typer(
+    cls=_Program,
     help="RunAPI: an LLM API service that anyone can run.",
     no_args_is_help=True,
     add_completion=False,

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from runapi.cli.answer import REFUSED, AsJson, CommandFailed, answer, fail, print_json
+from runapi.cli.answer import REFUSED, AsJson, CommandFailed, answer, fail, print_json, reason
 from runapi.flows.payment_rows import KeyShown, RootRow
 
 KEY_BYTES = 32
@@ -99,7 +99,7 @@ def _read(file: str) -> bytes:
         with Path(file).open("rb") as opened:
             return opened.read(MOST_BYTES + 1)
     except (OSError, ValueError) as fault:
-        raise CommandFailed(f"{file} cannot be read: {fault}.", "unreadable") from None
+        raise CommandFailed(f"{file} cannot be read: {reason(fault)}.", "unreadable") from None
 
 
 def _read_key(text: str) -> bytes:

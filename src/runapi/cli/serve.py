@@ -12,7 +12,8 @@ def serve() -> None:
     # The whole server is loaded here, and not for --help.
     from runapi import app  # noqa: PLC0415 - see above
     from runapi.app.listen import AddressInUse  # noqa: PLC0415 - see above
-    from runapi.cli.environment import read_settings  # noqa: PLC0415 - see above
+    from runapi.cli.environment import read_settings, wrong_settings  # noqa: PLC0415 - see above
+    from runapi.settings import SettingsFault  # noqa: PLC0415 - see above
     from runapi.store.faults import StoreFault  # noqa: PLC0415 - see above
     from runapi.wire.catalog_file import CatalogFault  # noqa: PLC0415 - see above
 
@@ -20,5 +21,7 @@ def serve() -> None:
         app.serve(read_settings())
     except CommandFailed as failure:
         end(failure)
+    except SettingsFault as fault:
+        end(wrong_settings(fault))
     except (StoreFault, CatalogFault, AddressInUse) as fault:
         end(CommandFailed(str(fault)))

@@ -45,8 +45,9 @@ def print_table(columns: tuple[str, ...], rows: Iterable[tuple[Cell, ...]], noth
     """Print `rows` under `columns`, or the sentence `nothing` when there are none."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        justify: JustifyMethod = "right" if column in NUMBERS else "left"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=column not in FOLDED)
+        name = column.partition("\n")[0]  # a second line says what stands below the first of each cell
+        justify: JustifyMethod = "right" if name in NUMBERS else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=name not in FOLDED)
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
     if table.row_count:

@@ -5,10 +5,10 @@ The standard library does it: pydantic, which would, takes 8 MB of every server'
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from runapi.core.money import NANO_PER_USD
 from runapi.settings import kinds
@@ -17,12 +17,14 @@ from runapi.settings.kinds import Kind, LogLevel, Secret, split_words
 __all__ = [
     "KIB",
     "MIB",
+    "NOTHING",
     "SETTINGS",
     "LogLevel",
     "Setting",
     "Settings",
     "SettingsFault",
     "allowed",
+    "default_words",
     "load_settings",
     "split_words",
     "unknown_settings",
@@ -34,10 +36,18 @@ KIB = 1024
 MIB = 1024 * KIB
 FOR_CLIENTS = frozenset({"RUNAPI_API_KEY", "RUNAPI_BASE_URL", "RUNAPI_KEY"})
 FOR_TESTS = "RUNAPI_TEST_"
+NOTHING = "nothing"
+_NEAR = 0.7
 
 
 class SettingsFault(ValueError):  # noqa: N818 - a fault in the environment, not an error of ours
     """The environment holds settings that cannot be used; the text names each of them."""
+
+    @classmethod
+    def of(cls, faults: Sequence[str]) -> Self:
+        """Put the lines about single settings together."""
+        heading = "1 setting is wrong:" if len(faults) == 1 else f"{len(faults)} settings are wrong:"
+        return cls("\n".join([heading, *faults]))
 
 
 def _setting(default: object, kind: Kind[Any], description: str) -> Any:
@@ -180,8 +190,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
                 faults.append(_describe(name, given))
     if not faults:
         return Settings(**read)
-    heading = "1 setting is wrong:" if len(faults) == 1 else f"{len(faults)} settings are wrong:"
-    raise SettingsFault("\n".join([heading, *faults]))
+    raise SettingsFault.of(faults)
 
 
 def variable(name: str) -> str:
@@ -192,6 +201,16 @@ def variable(name: str) -> str:
 def allowed(name: str) -> str:
     """What the setting `name` may be, in words."""
     return SETTINGS[name].kind.words
+
+
+def default_words(name: str) -> str:
+    """What holds where the setting `name` is not given, as it would be written."""
+    default = SETTINGS[name].default
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if default is None or default == "":
+        return NOTHING
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def unknown_settings(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -209,13 +228,15 @@ def unknown_settings(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    """The nearest setting, where it is near: the prefix, which all share, does not count."""
+    names = [one.removeprefix(PREFIX) for one in known]
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), names, n=1, cutoff=_NEAR)
+    return f" Did you mean {PREFIX}{close[0]}?" if close else ""
 
 
 def _describe(name: str, given: str) -> str:
     setting = SETTINGS[name]
     if setting.kind.is_secret:
-        return f"  {variable(name)} cannot be used. Allowed: {allowed(name)}. Without it: nothing."
+        return f"  {variable(name)} cannot be used. Allowed: {allowed(name)}. Without it: {NOTHING}."
     shown = given if len(given) <= kinds.LONGEST_SHOWN else given[: kinds.LONGEST_SHOWN] + "..."
-    return f"  {variable(name)} is {shown!r}. Allowed: {allowed(name)}. Without it: {setting.default}."
+    return f"  {variable(name)} is {shown!r}. Allowed: {allowed(name)}. Without it: {default_words(name)}."

@@ -70,4 +70,5 @@ def _values(record: RequestRecord) -> Values:
         record.cost_nano,
         record.upstream_cost_nano,
         ",".join(record.dropped),
+        record.upstream_error,
     )

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, insert, or_, select, update
 
 from runapi.core.keys import Mode
+from runapi.core.money import usd
 from runapi.core.redeem_codes import RedeemCode
 from runapi.store.faults import NotFound
 from runapi.store.payment_schema import redeem_code
@@ -60,8 +61,9 @@ def revoke_code(connection: Connection, code_id: int, now_us: int) -> RedeemCode
     code = _code(row)
     if code.redeemed_us is not None:
         raise NotFound(
-            f"Code {code_id} was redeemed by {code.redeemed_by} and cannot be revoked. To take the money back, use "
-            "`runapi accounts` and an adjustment."
+            f"Code {code_id} was redeemed by {code.redeemed_by} and cannot be revoked. To take the money back: runapi "
+            f"accounts adjust {code.redeemed_by} --usd -{usd(code.amount_nano)} --mode {code.mode} "
+            f'--note "code {code_id}"'
         )
     return code
 

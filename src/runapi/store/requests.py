@@ -123,4 +123,5 @@ def _record(row: Row[Any]) -> RequestRecord:
         cost_nano=row.cost_nano,
         upstream_cost_nano=row.upstream_cost_nano,
         dropped=tuple(row.dropped.split(",")) if row.dropped else (),
+        upstream_error=row.upstream_error,
     )

@@ -120,6 +120,7 @@ request = Table(
     Column("cost_nano", BigInteger, nullable=False),
     Column("upstream_cost_nano", BigInteger, nullable=False),
     Column("dropped", Text, nullable=False),  # parameter names, joined by commas
+    Column("upstream_error", Text),
     mode_check(),
     CheckConstraint(
         "input_tokens >= 0 AND cached_tokens >= 0 AND cache_write_tokens >= 0 AND output_tokens >= 0"

@@ -16,6 +16,7 @@ from runapi.core.keys import Mode
 from runapi.core.routing import Deployment, Upstream, plan
 from runapi.core.upstream_errors import Redaction
 from runapi.upstream.client import Reply, UnreachableError, UpstreamClient, call_headers
+from runapi.upstream.failure_log import FailureLog
 from runapi.upstream.sandbox.routes import answer as answer_as_sandbox
 
 FAILURES_BEFORE_REST = 5
@@ -55,10 +56,17 @@ class UpstreamPool:
     """Choose upstreams for a model and call them; those that keep failing are left alone for a while."""
 
     def __init__(
-        self, client: UpstreamClient, models: Iterable[str], *, now_s: Callable[[], float] = time.monotonic
+        self,
+        client: UpstreamClient,
+        models: Iterable[str],
+        *,
+        input_limits: Mapping[str, int] | None = None,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.failures = FailureLog()
         self._client = client
         self._now_s = now_s
+        self._input_limits = input_limits or {}  # the most input tokens of each model, for the sandbox
         self._lines: dict[int, Line] = {}
         self._upstreams: list[Upstream] = []
         self._sandbox = [
@@ -99,6 +107,10 @@ class UpstreamPool:
             known = self._plans[model, mode] = plan(upstreams, model, {}, 0.0)
         return known
 
+    def count_serving(self, model: str) -> int:
+        """How many upstreams serve the model to live keys, those that rest or cool too."""
+        return sum(model in upstream.models for upstream in self._upstreams)
+
     def cooling_s(self, model: str) -> int:
         """Whole seconds until the first upstream where this model is rate limited may be asked again; 0: nowhere."""
         ends_s = [
@@ -132,7 +144,7 @@ class UpstreamPool:
             UnreachableError, BrokenReplyError, TimeoutError: see UpstreamClient.post.
         """
         if deployment.upstream.id == SANDBOX_ID:
-            return answer_as_sandbox(path, body, request_id=request_id)
+            return answer_as_sandbox(path, body, request_id=request_id, limits=self._input_limits)
         line = self._lines.get(deployment.upstream.id)
         if line is None:
             raise UnreachableError("removed", was_connected=False)
@@ -146,23 +158,32 @@ class UpstreamPool:
             return Redaction("", "", deployment.model, our_model)
         return Redaction(line.api_key, line.host, deployment.model, our_model)
 
+    def is_key_in(self, deployment: Deployment, text: str) -> bool:
+        """Whether the text quotes the key with which the deployment is called."""
+        line = self._lines.get(deployment.upstream.id)
+        return line is not None and line.api_key != "" and line.api_key in text
+
     def note_success(self, deployment: Deployment) -> None:
         """Forget the failures of an upstream; if it rested, it is tried in its turn again."""
         if self._failures:
             self._failures.pop(deployment.upstream.id, None)
             self._resting.pop(deployment.upstream.id, None)
 
-    def note_failure(self, deployment: Deployment, rest_s: int = 0) -> None:
-        """Count a failure; leave the upstream alone when it asked for that, or has failed too often in a row."""
+    def note_failure(self, deployment: Deployment, rest_s: int = 0) -> int:
+        """Count a failure; leave the upstream alone when it asked for that, or has failed too often in a row.
+
+        Gives the seconds for which it is left alone from now on; 0: it is not.
+        """
         upstream_id = deployment.upstream.id
         if upstream_id == SANDBOX_ID:
-            return
+            return 0
         failures = self._failures.get(upstream_id, 0) + 1
         self._failures[upstream_id] = failures
         if failures >= FAILURES_BEFORE_REST:
             rest_s = max(rest_s, min(_REST_S * (failures // FAILURES_BEFORE_REST), _MOST_REST_S))
         if rest_s:
             self._resting[upstream_id] = self._now_s() + rest_s
+        return rest_s
 
     def note_limited(self, deployment: Deployment, wait_s: int) -> None:
         """Do not ask a deployment that is rate limited again before it said that it may be asked."""

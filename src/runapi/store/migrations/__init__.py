@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from runapi.store.faults import NewerDatabase
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest file in `versions`. It stands here so that an ordinary start need not import Alembic."""
 
 FOLDER = Path(__file__).parent
