@@ -13,7 +13,7 @@ from runapi.core.keys import Mode
 from runapi.core.routing import Deployment, Upstream, UpstreamAuth
 from runapi.upstream.client import (
     MOST_REPLY_BYTES,
-    BrokenReplyError,
+    TooLongError,
     UnreachableError,
     UpstreamClient,
     read_whole,
@@ -166,7 +166,7 @@ async def test_answer_is_read_up_to_its_bound_and_no_further(pool, upstream):
     at_most = await answer_of(pool, upstream, MOST_REPLY_BYTES)
     assert len(await read_whole(at_most)) == MOST_REPLY_BYTES
     over = await answer_of(pool, upstream, MOST_REPLY_BYTES + 1)
-    with pytest.raises(BrokenReplyError):
+    with pytest.raises(TooLongError):
         await read_whole(over)
     over.close()
 

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import specification
-from fakes.sandbox_calls import is_cut, kinds, pauses, refusal_of
+from fakes.any_json import any_json
+from fakes.sandbox_calls import assert_refused, is_cut, kinds, pauses, refusal_of, reply_of, streamed_by
 from runapi.upstream.sandbox import completions
 from runapi.upstream.sandbox.plans import Cut, Plan, Send
 from runapi.wire.tokens import count_text
@@ -19,10 +20,7 @@ def plan(prompt: object = "Say hi", **fields: object) -> Plan:
 
 
 def ask(prompt: object = "Say hi", **fields: object) -> dict:
-    found = plan(prompt, **fields)
-    body = b"".join(event.data for event in found.events if isinstance(event, Send))
-    assert found.status == 200, body
-    reply = json.loads(body)
+    reply = reply_of(plan(prompt, **fields))
     specification.check_completion(reply)
     return reply
 
@@ -32,9 +30,7 @@ def texts(reply: dict) -> list[str]:
 
 
 def stream(prompt: object = "Say hi", **fields: object) -> list[dict]:
-    found = plan(prompt, stream=True, **fields)
-    assert found.headers["content-type"] == "text/event-stream; charset=utf-8"
-    *sent, done = [event.data for event in found.events if isinstance(event, Send)]
+    *sent, done = streamed_by(plan(prompt, stream=True, **fields))
     assert done == b"data: [DONE]\n\n"
     chunks = [json.loads(data.removeprefix(b"data: ")) for data in sent]
     for chunk in chunks:
@@ -167,8 +163,7 @@ def test_suffix_is_counted():
     ],
 )  # fmt: skip
 def test_parameter_that_openai_refuses_is_refused(fields, param, code):
-    error = refusal_of(plan(**fields), 400)
-    assert (error["param"], error["code"]) == (param, code)
+    assert_refused(refusal_of(plan(**fields), 400), param, code)
 
 
 def test_directives_are_followed():
@@ -183,18 +178,11 @@ def test_directives_are_followed():
     assert usage["prompt_tokens_details"]["cached_tokens"] == 3
 
 
-JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=2)
-    ),
-    max_leaves=6,
-)
 FIELDS = "model prompt stream stream_options n best_of echo logprobs max_tokens stop suffix temperature"
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS.split(), JSON)))
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS.split(), any_json(leaves=6))))
 def test_any_json_gets_a_reply_or_a_refusal(fields):
     found = completions.plan(json.dumps({"model": MODEL, "prompt": "hi", **fields}).encode(), "req_1", 1)
     sent = b"".join(event.data for event in found.events)

@@ -7,10 +7,10 @@ import struct
 import pytest
 
 from fakes import specification
-from fakes.sandbox_calls import is_cut, pauses, refusal_of
+from fakes.sandbox_calls import assert_refused, is_cut, pauses, refusal_of, reply_of
 from runapi.upstream.sandbox import embeddings
 from runapi.upstream.sandbox.embeddings import MOST_NUMBERS, make_vector
-from runapi.upstream.sandbox.plans import Plan, Send
+from runapi.upstream.sandbox.plans import Plan
 from runapi.wire.tokens import count_text
 
 SMALL = "text-embedding-3-small"
@@ -21,10 +21,7 @@ def plan(**fields: object) -> Plan:
 
 
 def ask(**fields: object) -> dict:
-    found = plan(**fields)
-    body = b"".join(event.data for event in found.events if isinstance(event, Send))
-    assert found.status == 200, body
-    reply = json.loads(body)
+    reply = reply_of(plan(**fields))
     specification.check_embeddings(reply)
     return reply
 
@@ -120,8 +117,7 @@ def test_tokens_are_the_text_they_spell():
     ],
 )
 def test_parameter_that_openai_refuses_is_refused(fields, param, code):
-    error = refusal_of(plan(**fields), 400)
-    assert (error["param"], error["code"]) == (param, code)
+    assert_refused(refusal_of(plan(**fields), 400), param, code)
 
 
 def test_more_numbers_than_one_reply_can_hold_are_refused():

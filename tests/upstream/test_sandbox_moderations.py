@@ -3,9 +3,9 @@ import json
 import pytest
 
 from fakes import specification
-from fakes.sandbox_calls import is_cut, pauses, refusal_of
+from fakes.sandbox_calls import assert_refused, is_cut, pauses, refusal_of, reply_of
 from runapi.upstream.sandbox import moderations
-from runapi.upstream.sandbox.plans import Plan, Send
+from runapi.upstream.sandbox.plans import Plan
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 
@@ -15,10 +15,7 @@ def plan(asked: object, **fields: object) -> Plan:
 
 
 def ask(asked: object, **fields: object) -> dict:
-    found = plan(asked, **fields)
-    body = b"".join(event.data for event in found.events if isinstance(event, Send))
-    assert found.status == 200, body
-    reply = json.loads(body)
+    reply = reply_of(plan(asked, **fields))
     specification.check_moderation(reply)
     return reply
 
@@ -68,8 +65,7 @@ def test_model_is_the_one_asked_for_or_the_usual_one():
     ],
 )
 def test_input_that_openai_refuses_is_refused(asked, param, code):
-    error = refusal_of(plan(asked), 400)
-    assert (error["param"], error["code"]) == (param, code)
+    assert_refused(refusal_of(plan(asked), 400), param, code)
 
 
 def test_directives_are_followed():

@@ -5,12 +5,28 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fakes import specification
-from fakes.sandbox_calls import EXEC, TOOLS, ask, plan, refusal, refusal_of, request
+from fakes.any_json import any_json, any_request
+from fakes.sandbox_calls import EXEC, TOOLS, ask, assert_refused, plan, refusal, refusal_of, request
 from runapi.upstream.sandbox import chat
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "exec", "arguments": "{}"}}
 HI = {"role": "user", "content": "hi"}
 PRECEDING = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
+
+
+CLOSED = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}, "b": {"$ref": "#/$defs/b"}},
+    "required": ["a", "b"],
+    "additionalProperties": False,
+    "$defs": {"b": {"type": "object", "properties": {}, "required": [], "additionalProperties": False}},
+}
+OPEN = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+PARTIAL = {**CLOSED, "properties": {**CLOSED["properties"], "c": {"type": "string"}}}
+
+
+def strict_tool(schema: dict) -> dict:
+    return {"type": "function", "function": {"name": "f", "parameters": schema, "strict": True}}
 
 
 def calling(*ids: str) -> dict:
@@ -69,7 +85,7 @@ def test_body_that_is_no_object_is_refused(body, got):
 def test_messages_that_openai_refuses_are_refused_in_its_words(messages, message, param, code):
     error = refusal(messages) if messages is not None else refusal([HI], messages=None)
     assert message in error["message"]
-    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
+    assert_refused(error, param, code)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +124,12 @@ def test_messages_that_openai_refuses_are_refused_in_its_words(messages, message
             "response_format.json_schema.schema",
             "missing_required_parameter",
         ),
+        ({"foo": 1}, None, None),
+        ({"verbosity": "x"}, "verbosity", "invalid_value"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": OPEN, "strict": True}}}, "response_format", "invalid_json_schema"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": PARTIAL, "strict": True}}}, "response_format", "invalid_json_schema"),
+        ({"tools": [strict_tool(OPEN)]}, "tools[0].function.parameters", "invalid_function_parameters"),
+        ({"tools": [EXEC, strict_tool(PARTIAL)]}, "tools[1].function.parameters", "invalid_function_parameters"),
         ({"tools": []}, "tools", "empty_array"),
         ({"tools": [EXEC] * 129}, "tools", "array_above_max_length"),
         ({"tools": ["exec"]}, "tools[0]", "invalid_type"),
@@ -123,9 +145,39 @@ def test_messages_that_openai_refuses_are_refused_in_its_words(messages, message
     ],
 )  # fmt: skip
 def test_parameter_that_openai_refuses_is_refused(fields, param, code):
-    error = refusal("hi", **fields)
-    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
-    assert error["message"]
+    assert_refused(refusal("hi", **fields), param, code)
+
+
+def test_schema_that_is_not_strict_is_refused_in_openai_s_words():
+    inner = {**CLOSED, "properties": {"a": {"anyOf": [OPEN]}}, "required": ["a"]}
+    closed = "'additionalProperties' is required to be supplied and to be false."
+    named = "'required' is required to be supplied and to be an array including every key in properties. Missing 'c'."
+    for schema, where, fault in (
+        (OPEN, "()", closed),
+        (inner, "('properties', 'a', 'anyOf', '0')", closed),
+        (PARTIAL, "()", named),
+    ):
+        error = refusal("hi", tools=[strict_tool(schema)])
+        assert error["message"] == f"Invalid schema for function 'f': In context={where}, {fault}"
+
+
+def test_strict_schema_and_one_that_need_not_be_are_taken():
+    loose = {"type": "function", "function": {"name": "g", "parameters": OPEN}}
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": CLOSED, "strict": True}}
+    assert ask("hi", tools=[strict_tool(CLOSED), loose], response_format=form)
+
+
+@pytest.mark.parametrize(
+    ("part", "param", "code"),
+    [
+        ({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}, "messages[0].content[0].type", "unsupported_value"),
+        ({"type": "image_url", "image_url": {"url": "nope"}}, "messages[0].content[0].image_url.url", "invalid_value"),
+        ({"type": "image_url", "image_url": {"url": 5}}, "messages[0].content[0].image_url.url", "invalid_type"),
+        ({"type": "image_url", "image_url": {}}, "messages[0].content[0].image_url.url", "missing_required_parameter"),
+    ],
+)  # fmt: skip
+def test_part_that_these_models_do_not_take_is_refused(part, param, code):
+    assert_refused(refusal([{"role": "user", "content": [part]}]), param, code)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +199,7 @@ def test_conversations_that_agents_send_are_answered(messages):
     assert ask(messages)["choices"][0]["finish_reason"] == "stop"
 
 
-def test_unknown_parameters_and_nulls_are_let_pass():
+def test_nulls_and_what_changes_nothing_are_let_pass():
     names = [
         "stream",
         "stop",
@@ -161,7 +213,7 @@ def test_unknown_parameters_and_nulls_are_let_pass():
         "reasoning_effort",
     ]
     assert plan("hi", **dict.fromkeys(names)).status == 200
-    assert ask("hi", foo=1, store=False, metadata={}, prompt_cache_key="k")
+    assert ask("hi", store=False, metadata={}, prompt_cache_key="k")
 
 
 def test_unknown_directive_is_refused_with_the_list_of_known_ones():
@@ -179,28 +231,29 @@ def test_log_probabilities_without_measure_are_refused():
     assert refusal("[[sandbox:chunks 5000]]", logprobs=True, top_logprobs=20)["param"] == "logprobs"
 
 
-JSON = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(),
-        st.floats(allow_nan=False, allow_infinity=False),
-        st.text(max_size=8),
-        st.sampled_from(["function", "custom", "required", "auto", "user", "tool", "json_schema", "text", "[[sandbox:tool x]]"]),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.dictionaries(
-            st.one_of(
-                st.text(max_size=4),
-                st.sampled_from(["type", "role", "content", "function", "name", "tool_calls", "id", "parameters", "json_schema", "schema"]),
-            ),
-            inner,
-            max_size=4,
-        ),
-    ),
-    max_leaves=12,
-)  # fmt: skip
+WORDS = [
+    "function",
+    "custom",
+    "required",
+    "auto",
+    "user",
+    "tool",
+    "json_schema",
+    "text",
+    "[[sandbox:tool x]]",
+]
+KEYS = [
+    "type",
+    "role",
+    "content",
+    "function",
+    "name",
+    "tool_calls",
+    "id",
+    "parameters",
+    "json_schema",
+    "schema",
+]
 FIELDS = (
     "model messages stream stream_options max_completion_tokens max_tokens n stop temperature top_p tools tool_choice "
     "response_format logprobs top_logprobs reasoning_effort service_tier parallel_tool_calls"
@@ -208,18 +261,7 @@ FIELDS = (
 
 
 @settings(deadline=None, max_examples=300)
-@given(
-    st.one_of(
-        JSON,
-        st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS.split(), JSON)),
-        st.builds(
-            lambda fields, name, value: {**request("hi", tools=TOOLS), **fields, name: value},
-            st.sampled_from([{}, {"stream": True}]),
-            st.sampled_from(FIELDS.split()),
-            JSON,
-        ),
-    )
-)
+@given(any_request(request("hi", tools=TOOLS), FIELDS.split(), any_json(WORDS, KEYS)))
 @example({"model": "m", "messages": [HI], "tools": [{"type": "function", "function": {"name": "a", "parameters": {"$ref": "#"}}}], "tool_choice": "required"})  # fmt: skip
 def test_any_json_gets_a_reply_or_a_refusal(body):
     found = chat.plan(json.dumps(body).encode(), "req_1", 1)

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import specification
+from fakes.any_json import any_json, any_request
 from fakes.responses_stream import check_stream, read_events
-from fakes.sandbox_calls import refusal_of
+from fakes.sandbox_calls import assert_refused, refusal_of
 from fakes.sandbox_responses import EXEC, PATCH, TOOLS, ask, plan, refusal, request
 from runapi.upstream.sandbox import responses
 
@@ -38,6 +39,7 @@ def said(*parts: object, role: str = "user") -> list:
         (said({"type": "text", "text": "x"}), "'input_text', 'input_image', and 'input_file'.", "input[0].content[0]", "invalid_value"),
         (said({"type": "input_text", "text": "x"}, role="assistant"), "Supported values are: 'output_text' and 'refusal'.", "input[0].content[0]", "invalid_value"),
         (said({"type": "input_text"}), "Missing required", "input[0].content[0].text", "missing_required_parameter"),
+        (said({"type": "input_image", "image_url": "nope"}), "Expected a valid URL", "input[0].content[0].image_url", "invalid_value"),
         ([HI, {**CALL, "call_id": None}], "Missing required", "input[1].call_id", "missing_required_parameter"),
         ([HI, {**CALL, "arguments": {}}], "Invalid type", "input[1].arguments", "invalid_type"),
         ([HI, CALL], "No tool output found for function call c1.", "input", None),
@@ -51,7 +53,7 @@ def said(*parts: object, role: str = "user") -> list:
 def test_input_that_openai_refuses_is_refused_in_its_words(items, message, param, code):
     error = refusal(items)
     assert message in error["message"]
-    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
+    assert_refused(error, param, code)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,7 @@ def test_input_that_openai_refuses_is_refused_in_its_words(items, message, param
     ],
 )  # fmt: skip
 def test_parameter_that_openai_refuses_is_refused(fields, param, code):
-    error = refusal("hi", **fields)
-    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
-    assert error["message"]
+    assert_refused(refusal("hi", **fields), param, code)
 
 
 def test_earlier_response_is_not_found_for_nothing_is_kept():
@@ -205,21 +205,6 @@ def test_what_cannot_be_counted_is_refused():
 
 WORDS = ["function", "custom", "required", "user", "message", "reasoning", "function_call", "input_text", "allowed_tools", "json_schema", "[[sandbox:tool x]]"]  # fmt: skip
 KEYS = ["type", "role", "content", "name", "call_id", "output", "arguments", "id", "mode", "tools", "parameters", "schema", "format", "effort"]  # fmt: skip
-JSON = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(),
-        st.floats(allow_nan=False, allow_infinity=False),
-        st.text(max_size=8),
-        st.sampled_from(WORDS),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.dictionaries(st.one_of(st.text(max_size=4), st.sampled_from(KEYS)), inner, max_size=4),
-    ),
-    max_leaves=12,
-)
 FIELDS = (
     "model input instructions stream stream_options max_output_tokens temperature top_p tools tool_choice text "
     "reasoning include top_logprobs service_tier parallel_tool_calls metadata store truncation user"
@@ -227,18 +212,7 @@ FIELDS = (
 
 
 @settings(deadline=None, max_examples=300)
-@given(
-    st.one_of(
-        JSON,
-        st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS.split(), JSON)),
-        st.builds(
-            lambda fields, name, value: {**request("hi", tools=TOOLS), **fields, name: value},
-            st.sampled_from([{}, {"stream": True}]),
-            st.sampled_from(FIELDS.split()),
-            JSON,
-        ),
-    )
-)
+@given(any_request(request("hi", tools=TOOLS), FIELDS.split(), any_json(WORDS, KEYS)))
 def test_any_json_gets_a_reply_or_a_refusal(body):
     found = responses.plan(json.dumps(body).encode(), "req_1", 1)
     sent = b"".join(event.data for event in found.events)
@@ -260,3 +234,16 @@ def test_stream_to_an_odd_request_is_still_a_good_one():
 @given(st.binary(max_size=50))
 def test_any_bytes_get_a_refusal(body):
     assert refusal_of(responses.plan(body, "req_1", 1), 400)["message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({"tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}]}, "tools[0].parameters", "invalid_function_parameters"),
+        ({"text": {"format": {"type": "json_schema", "name": "f", "schema": {"type": "object"}, "strict": True}}}, "text.format.schema", "invalid_json_schema"),
+    ],
+)  # fmt: skip
+def test_schema_that_is_not_strict_is_refused(fields, param, code):
+    error = refusal([HI], **fields)
+    assert "'additionalProperties' is required to be supplied and to be false" in error["message"]
+    assert_refused(error, param, code)

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runapi.upstream.sandbox.pattern_text import UnknownPattern, text_for_pattern
-from runapi.upstream.sandbox.schema_checks import SchemaFault
+from runapi.upstream.sandbox.schema_checks import SchemaFault, equal, has_twins
 from runapi.upstream.sandbox.schema_values import make_value
 
 NAMES = ("name", "age", "tags", "note", "kind")
@@ -287,3 +287,58 @@ def test_only_required_properties_are_made_when_the_others_are_not_wanted():
         "required": ["b"],
     }
     assert make_value(schema, optional=False) == {"b": "sample b"}
+
+
+NAMES_OF_MANY = [f"choice {at}" for at in range(100_000)]
+REFERRED = {"$ref": "#/$defs/one"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"enum": NAMES_OF_MANY},
+        {"type": "object", "properties": {"a": {"type": "string", "enum": NAMES_OF_MANY}}, "required": ["a"]},
+        {"allOf": [{"enum": NAMES_OF_MANY}, {"enum": NAMES_OF_MANY[::-1]}]},
+    ],
+)
+def test_many_choices_are_no_trouble(schema):
+    made = make_value(schema)
+    assert made in ("choice 0", {"a": "choice 0"})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "minItems": 1_000, "uniqueItems": True, "items": {"enum": NAMES_OF_MANY}},
+        {"allOf": [{"required": NAMES_OF_MANY}, {"required": [f"{name}?" for name in NAMES_OF_MANY]}]},
+        {"enum": NAMES_OF_MANY, "minLength": 100},
+        {"const": list(range(2_000_000))},
+        {"anyOf": [REFERRED] * 50_000, "$defs": {"one": {"enum": [[1] * 100_000], "type": "string"}}},
+        {
+            "properties": {f"p{at}": REFERRED for at in range(10_000)},
+            "$defs": {"one": dict.fromkeys(map(str, range(10_000)), 1)},
+        },
+        {"anyOf": [{"$ref": "#/" + "x/" * 10_000}] * 10},
+    ],
+    ids=["unique items", "required", "no choice fits", "constant", "choices", "keywords", "reference"],
+)
+def test_schema_that_would_keep_the_server_busy_is_refused(schema):
+    with pytest.raises(SchemaFault) as refused:
+        make_value(schema)
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("values", "is_unique"),
+    [
+        ([1, 1.0], False),
+        ([1, True], True),
+        ([{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}], False),
+        ([[1, 2], [2, 1]], True),
+        ([None, False, 0, "", [], {}], True),
+        ([["list"], "list", ["list", "list"]], True),
+    ],
+)
+def test_values_are_told_apart_as_json_does(values, is_unique):
+    assert has_twins(values) is not is_unique
+    assert is_unique is not any(equal(one, other) for at, one in enumerate(values) for other in values[:at])

@@ -9,7 +9,7 @@ import msgspec
 from runapi.core.problems import Problem, invalid_value
 from runapi.upstream.sandbox.schema_checks import SchemaFault
 from runapi.upstream.sandbox.schema_values import make_value
-from runapi.upstream.sandbox.turns import Answer, Finish, Tool, ToolCall, ToolKind, Turn
+from runapi.upstream.sandbox.turns import Answer, Finish, Form, Tool, ToolCall, ToolKind, Turn
 from runapi.wire.tokens import count_text, split_text
 
 REASONING_BY_EFFORT = {"minimal": 16, "low": 32, "medium": 64, "high": 128, "xhigh": 256, "max": 512}
@@ -18,6 +18,7 @@ MOST_CHARACTERS = 1_000_000
 
 _TOKENS_A_PIECE = 3
 _QUOTE_CHARACTERS = 120
+_READ_CHARACTERS = 10_000  # of what the user said, to find those
 _RESULT_CHARACTERS = 4_000
 _WORDS = ("tick ", "tock ", "ding ", "dong ")
 _REFUSAL = "I'm sorry, but I can't help with that."
@@ -36,7 +37,7 @@ def compose(turn: Turn) -> tuple[Answer, ...]:
     others = range(1, turn.count)
     if first.calls:
         return (first, *(_with_own_ids(first, turn.seed, index) for index in others))
-    if first.is_refusal or turn.directives.reply is not None or turn.wants_json:
+    if first.is_refusal or turn.directives.reply is not None or turn.form is not None:
         return (first,) * turn.count
     return (first, *(_compose_one(turn, index) for index in others))
 
@@ -79,8 +80,8 @@ def _say(turn: Turn, text: str, reasoning: int, budget: int | None, *, is_refusa
 def _text(turn: Turn, index: int) -> str:
     if turn.directives.reply is not None:
         return turn.directives.reply
-    if turn.wants_json:
-        return _json_text(turn)
+    if turn.form is not None:
+        return _json_text(turn, turn.form)
     prefix = f"Answer {index + 1} of {turn.count}. " if turn.count > 1 else ""
     if turn.directives.chunks is not None:
         return prefix + _filler(turn.directives.chunks)
@@ -97,8 +98,9 @@ def _plain_text(turn: Turn) -> str:
     if missing:
         offered = ", ".join(tool.name for tool in turn.tools) or "none"
         return f"The sandbox was asked to call {missing[0]}, but the tools that may be called are: {offered}."
-    said = " ".join(turn.text.split())
-    quote = said if len(said) <= _QUOTE_CHARACTERS else said[:_QUOTE_CHARACTERS] + " ..."
+    said = " ".join(turn.text[:_READ_CHARACTERS].split())
+    is_whole = len(said) <= _QUOTE_CHARACTERS and len(turn.text) <= _READ_CHARACTERS
+    quote = said if is_whole else said[:_QUOTE_CHARACTERS] + " ..."
     return (
         f'Hello from the RunAPI sandbox. You wrote: "{quote}". No model was called: the same request gets this same '
         "answer every time. A live key gets real ones."
@@ -109,16 +111,16 @@ def _filler(count: int) -> str:
     return "".join(_WORDS[at % len(_WORDS)] for at in range(count))
 
 
-def _json_text(turn: Turn) -> str:
-    if turn.schema is None:
+def _json_text(turn: Turn, form: Form) -> str:
+    if form.schema is None:
         value = {"source": "sandbox", "answer": _plain_text(turn)}
         return msgspec.json.encode(value).decode()
     try:
-        return msgspec.json.encode(make_value(turn.schema)).decode()
+        return msgspec.json.encode(make_value(form.schema)).decode()
     except SchemaFault as fault:
         raise Problem(
             400,
-            f"Invalid schema for response_format '{turn.schema_name}': the sandbox found no value for it: {fault}. "
+            f"Invalid schema for response_format '{form.name}': the sandbox found no value for it: {fault}. "
             "Give one yourself with [[sandbox:reply ...]].",
             param="response_format",
             code="invalid_json_schema",

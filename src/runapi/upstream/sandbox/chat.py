@@ -1,52 +1,44 @@
 """Speak Chat Completions as OpenAI does (api.md 3.1-3.5): a body in, a plan of bytes and pauses out."""
 
-import itertools
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from runapi.core.problems import Problem, invalid_value
 from runapi.upstream.sandbox.answers import compose, letters
 from runapi.upstream.sandbox.chat_request import ChatRequest, read_request
-from runapi.upstream.sandbox.directives import DirectiveFault
+from runapi.upstream.sandbox.context import Limits, check_body, messages_too_long
 from runapi.upstream.sandbox.logprobs import check_amount, token_logprobs
 from runapi.upstream.sandbox.plans import (
     Event,
-    Pause,
     Plan,
     Send,
     accept,
-    directed_problem,
-    refuse,
+    obey_status,
+    refusing,
     send_stream,
     send_whole,
+    side_by_side,
 )
 from runapi.upstream.sandbox.turns import Answer, ToolCall, ToolKind
+from runapi.upstream.sandbox.usage import chat_usage
 
 _DONE = b"data: [DONE]\n\n"
 
 _encode = msgspec.json.encode
 
 
-def plan(body: bytes, request_id: str, created: int) -> Plan:
-    """Plan the reply to `body`: the same for the same arguments, and for every body there is one.
-
-    Args:
-        body: what came, JSON or not.
-        request_id: for the header; the completion's id is derived from it.
-        created: Unix seconds to put into the reply.
-    """
-    try:
-        request = read_request(body)
-        directives = request.turn.directives
-        if directives.status is not None:
-            return refuse(directed_problem(directives.status), request_id, directives.delay_s)
-        answers = compose(request.turn)
-        check_amount(answers, request.top_logprobs)
-    except DirectiveFault as fault:
-        return refuse(invalid_value("messages", str(fault)), request_id)
-    except Problem as problem:
-        return refuse(problem, request_id)
+@refusing("messages")
+def plan(body: bytes, request_id: str, created: int, limits: Limits) -> Plan:
+    """Plan the reply to `body`; the completion's id is derived from `request_id`."""
+    if (most := check_body(body, limits)) is not None:
+        raise messages_too_long(most, None)
+    request = read_request(body)
+    most = limits.get(request.model, request.turn.input_tokens)
+    if request.turn.input_tokens > most:
+        raise messages_too_long(most, request.turn.input_tokens)
+    obey_status(request.turn.directives)
+    answers = compose(request.turn)
+    check_amount(answers, request.top_logprobs)
     events = _stream if request.stream else _whole
     return accept(
         events(request, answers, _envelope(request, request_id, created)),
@@ -75,26 +67,6 @@ def _envelope(request: ChatRequest, request_id: str, created: int) -> _Envelope:
     )
 
 
-def _usage(request: ChatRequest, answers: Iterable[Answer]) -> dict[str, object]:
-    turn, answers = request.turn, tuple(answers)
-    output = sum(answer.output_tokens for answer in answers)
-    return {
-        "prompt_tokens": turn.input_tokens,
-        "completion_tokens": output,
-        "total_tokens": turn.input_tokens + output,
-        "prompt_tokens_details": {
-            "cached_tokens": min(turn.directives.cached, turn.input_tokens),
-            "audio_tokens": 0,
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": sum(answer.reasoning_tokens for answer in answers),
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
-
-
 # ---- one JSON object -------------------------------------------------------------------------------------
 
 
@@ -105,7 +77,7 @@ def _whole(request: ChatRequest, answers: tuple[Answer, ...], envelope: _Envelop
         "created": envelope.created,
         "model": envelope.model,
         "choices": [_choice(request, answer, index) for index, answer in enumerate(answers)],
-        "usage": _usage(request, answers),
+        "usage": chat_usage((request.turn,), answers),
         "service_tier": envelope.service_tier,
         "system_fingerprint": envelope.system_fingerprint,
     }
@@ -184,21 +156,15 @@ class _ChunkWriter:
 
 def _chunks(request: ChatRequest, answers: tuple[Answer, ...], writer: _ChunkWriter) -> Iterator[Event]:
     """Write everything but the end marker; several answers run side by side, as they do at OpenAI."""
-    interval_s = request.turn.directives.interval_s
     for index, answer in enumerate(answers):
         content = None if answer.calls or answer.is_refusal else ""
         yield writer.choice(index, {"role": "assistant", "content": content, "refusal": None})
     deltas = [_deltas(request, answer, index, writer) for index, answer in enumerate(answers)]
-    is_first = True
-    for row in itertools.zip_longest(*deltas):
-        if interval_s and not is_first:
-            yield Pause(interval_s)
-        is_first = False
-        yield from (chunk for chunk in row if chunk is not None)
+    yield from side_by_side(deltas, request.turn.directives.interval_s)
     for index, answer in enumerate(answers):
         yield writer.choice(index, {}, answer.finish)
     if request.include_usage:
-        yield writer.usage(_usage(request, answers))
+        yield writer.usage(chat_usage((request.turn,), answers))
 
 
 def _deltas(request: ChatRequest, answer: Answer, index: int, writer: _ChunkWriter) -> Iterator[Send]:

@@ -1,25 +1,21 @@
 """Read the `messages` of a Chat Completions request: refuse what OpenAI refuses, find what the sandbox is asked."""
 
+import hashlib
+
 import msgspec
 
 from runapi.core.problems import Problem, empty_array, invalid_type, missing_parameter
-from runapi.upstream.sandbox.directives import NONE, Directives, has_directives, read_directives
-from runapi.upstream.sandbox.fields import type_name, unsupported_value
+from runapi.upstream.sandbox.directives import NONE, has_directives, read_directives
+from runapi.upstream.sandbox.fields import need_object, need_word, type_name, unsupported_value
+from runapi.upstream.sandbox.turns import Turn
 
 Message = dict[str, object]
 
 _ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 _PARTS = ("text", "image_url", "input_audio", "refusal", "audio", "file")
+_UNHEARD = ("input_audio", "audio")
+_IMAGE_URLS = ("http://", "https://", "data:")
 _CONTENT = "one of a string or array of objects"
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What a conversation asks for at its end."""
-
-    text: str
-    directives: Directives
-    calls_answered: int
-    tool_results: tuple[str, ...]
 
 
 def check_messages(value: object) -> list[Message]:
@@ -39,8 +35,25 @@ def check_messages(value: object) -> list[Message]:
     return messages
 
 
-def find_asked(messages: list[Message]) -> Asked:
-    """Find the directives that count, and the tool results that wait for an answer.
+def check_image_url(url: object, param: str) -> None:
+    """Check the address of an image, which is not fetched.
+
+    Raises:
+        Problem: 400, it is none.
+    """
+    if not isinstance(url, str):
+        raise invalid_type(param, "a string", type_name(url))
+    if not url[:8].lower().startswith(_IMAGE_URLS):
+        raise Problem(
+            400,
+            f"Invalid '{param}'. Expected a valid URL, but got a value with an invalid format.",
+            param=param,
+            code="invalid_value",
+        )
+
+
+def find_asked(messages: list[Message]) -> Turn:
+    """Begin a turn with the directives that count, and the tool results that wait for an answer.
 
     What was answered in text is over. After it, the newest user message with directives counts; others may follow it
     (OpenClaw sends its own context as one), and a tool result after it answers its calls.
@@ -66,7 +79,13 @@ def find_asked(messages: list[Message]) -> Asked:
                 answered += 1
                 results.append(text_of(message))
     directives = read_directives(directed) if directed else NONE
-    return Asked(text, directives, answered, tuple(results))
+    return Turn(
+        seed=hashlib.blake2b(msgspec.json.encode(messages), digest_size=16).digest(),
+        text=text,
+        directives=directives,
+        calls_answered=answered,
+        tool_results=tuple(results),
+    )
 
 
 def text_of(message: Message) -> str:
@@ -85,14 +104,9 @@ def _calls(message: Message) -> list[Message]:
     return [call for call in calls if isinstance(call, dict)]
 
 
-def _check_message(message: object, param: str) -> Message:
-    if not isinstance(message, dict):
-        raise invalid_type(param, "an object", type_name(message))
-    role = message.get("role")
-    if role is None:
-        raise missing_parameter(f"{param}.role")
-    if not isinstance(role, str) or role not in _ROLES:
-        raise unsupported_value(f"{param}.role", role, _ROLES)
+def _check_message(value: object, param: str) -> Message:
+    message = need_object(value, param)
+    role = need_word(message, "role", _ROLES, f"{param}.role")
     for at, call in enumerate(_check_calls(message, param)):
         _check_call(call, f"{param}.tool_calls[{at}]")
     _check_content(message, param)
@@ -121,19 +135,26 @@ def _null_content(param: str) -> Problem:
     return Problem(400, "Invalid value for 'content': expected a string, got null.", param=f"{param}.content")
 
 
-def _check_part(part: object, param: str) -> None:
-    if not isinstance(part, dict):
-        raise invalid_type(param, "an object", type_name(part))
-    kind = part.get("type")
-    if kind is None:
-        raise missing_parameter(f"{param}.type")
-    if not isinstance(kind, str) or kind not in _PARTS:
-        raise unsupported_value(f"{param}.type", kind, _PARTS)
+def _check_part(value: object, param: str) -> None:
+    part = need_object(value, param)
+    kind = need_word(part, "type", _PARTS, f"{param}.type")
     if kind not in part:
         raise missing_parameter(f"{param}.{kind}")
     expected, expected_name = (str, "a string") if kind in {"text", "refusal"} else (dict, "an object")
     if not isinstance(part[kind], expected):
         raise invalid_type(f"{param}.{kind}", expected_name, type_name(part[kind]))
+    if kind in _UNHEARD:
+        raise Problem(
+            400,
+            f"Unsupported value: '{kind}' is not supported with this model.",
+            param=f"{param}.type",
+            code="unsupported_value",
+        )
+    if kind == "image_url":
+        image = need_object(part[kind], f"{param}.{kind}")
+        if image.get("url") is None:
+            raise missing_parameter(f"{param}.{kind}.url")
+        check_image_url(image["url"], f"{param}.{kind}.url")
 
 
 def _check_calls(message: Message, param: str) -> list[object]:
@@ -147,9 +168,8 @@ def _check_calls(message: Message, param: str) -> list[object]:
     return calls
 
 
-def _check_call(call: object, param: str) -> None:
-    if not isinstance(call, dict):
-        raise invalid_type(param, "an object", type_name(call))
+def _check_call(value: object, param: str) -> None:
+    call = need_object(value, param)
     if not isinstance(call.get("id"), str):
         raise missing_parameter(f"{param}.id")
     kind = call.get("type")

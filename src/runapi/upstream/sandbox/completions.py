@@ -1,27 +1,28 @@
 """Speak legacy Completions as OpenAI does: a body in, a plan of bytes and pauses out."""
 
-import itertools
 from collections.abc import Iterator
 
 import msgspec
 
-from runapi.core.problems import Problem, invalid_value
+from runapi.core.problems import invalid_value
 from runapi.upstream.sandbox.answers import MOST_CHARACTERS, compose, letters
 from runapi.upstream.sandbox.completions_request import CompletionsRequest, read_request
-from runapi.upstream.sandbox.directives import DirectiveFault, Directives
+from runapi.upstream.sandbox.context import Limits, check_body, prompt_too_long
+from runapi.upstream.sandbox.directives import Directives
 from runapi.upstream.sandbox.logprobs import check_amount, token_logprobs
 from runapi.upstream.sandbox.plans import (
     Event,
-    Pause,
     Plan,
     Send,
     accept,
-    directed_problem,
-    refuse,
+    obey_status,
+    refusing,
     send_stream,
     send_whole,
+    side_by_side,
 )
 from runapi.upstream.sandbox.turns import Answer, Finish
+from runapi.upstream.sandbox.usage import chat_usage
 
 Object = dict[str, object]
 
@@ -31,25 +32,19 @@ _DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.encode
 
 
-def plan(body: bytes, request_id: str, created: int) -> Plan:
-    """Plan the reply to `body`: the same for the same arguments, and for every body there is one.
-
-    Args:
-        body: what came, JSON or not.
-        request_id: for the header; the completion's id is derived from it.
-        created: Unix seconds to put into the reply.
-    """
-    try:
-        request = read_request(body)
-        directives = _directives(request)
-        if directives.status is not None:
-            return refuse(directed_problem(directives.status), request_id, directives.delay_s)
-        answers = tuple(answer for turn in request.turns for answer in compose(turn))
-        _check_amount(request, answers)
-    except DirectiveFault as fault:
-        return refuse(invalid_value("prompt", str(fault)), request_id)
-    except Problem as problem:
-        return refuse(problem, request_id)
+@refusing("prompt")
+def plan(body: bytes, request_id: str, created: int, limits: Limits) -> Plan:
+    """Plan the reply to `body`; the completion's id is derived from `request_id`."""
+    if (most := check_body(body, limits)) is not None:
+        raise prompt_too_long(most, None)
+    request = read_request(body)
+    longest = max(turn.input_tokens for turn in request.turns)
+    if longest > limits.get(request.model, longest):
+        raise prompt_too_long(limits[request.model], longest)
+    directives = _directives(request)
+    obey_status(directives)
+    answers = tuple(answer for turn in request.turns for answer in compose(turn))
+    _check_amount(request, answers)
     reply = _Reply(request, answers, request_id, created)
     if request.stream:
         events = send_stream(directives, reply.chunks(directives.interval_s), lambda: Send(_DONE))
@@ -93,20 +88,17 @@ class _Reply:
 
     def whole(self) -> Object:
         choices = [self._choice(choice) for choice in self._choices]
-        return {**self._head, "choices": choices, "usage": self._usage()}
+        return {**self._head, "choices": choices, "usage": chat_usage(self._request.turns, self._answers)}
 
     def chunks(self, interval_s: float) -> Iterator[Event]:
         """Write everything but the end marker; several answers run side by side."""
-        is_first = True
-        for row in itertools.zip_longest(*map(self._pieces, self._choices)):
-            if interval_s and not is_first:
-                yield Pause(interval_s)
-            is_first = False
-            yield from (piece for piece in row if piece is not None)
+        yield from side_by_side(map(self._pieces, self._choices), interval_s)
         for choice in self._choices:
             yield self._chunk(choice.index, "", finish=_finish(choice.answer))
         if self._request.include_usage:
-            yield _send({**self._head, "choices": [], "usage": self._usage()})
+            yield _send(
+                {**self._head, "choices": [], "usage": chat_usage(self._request.turns, self._answers)}
+            )
 
     def _pieces(self, choice: _Choice) -> Iterator[Send]:
         if choice.prompt:
@@ -151,24 +143,6 @@ class _Reply:
                 at += len(token)
             offset += len(piece)
         return {"text_offset": offsets, "token_logprobs": chosen, "tokens": tokens, "top_logprobs": tops}
-
-    def _usage(self) -> Object:
-        prompt = sum(turn.input_tokens for turn in self._request.turns)
-        cached = sum(min(turn.directives.cached, turn.input_tokens) for turn in self._request.turns)
-        output = sum(answer.output_tokens for answer in self._answers)
-        reasoning = sum(answer.reasoning_tokens for answer in self._answers)
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": output,
-            "total_tokens": prompt + output,
-            "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
-            "completion_tokens_details": {
-                "reasoning_tokens": reasoning,
-                "audio_tokens": 0,
-                "accepted_prediction_tokens": 0,
-                "rejected_prediction_tokens": 0,
-            },
-        }
 
 
 def _choices(request: CompletionsRequest, answers: tuple[Answer, ...]) -> list[_Choice]:

@@ -8,12 +8,12 @@ from runapi.core.problems import Problem, empty_array, invalid_type, invalid_val
 from runapi.upstream.sandbox.directives import NONE, has_directives, read_directives
 from runapi.upstream.sandbox.fields import (
     Fields,
+    check_sampling,
     decode,
     read_flag,
     read_model,
-    read_number,
-    read_object,
     read_stops,
+    read_stream,
     read_text,
     read_whole,
     type_name,
@@ -26,7 +26,6 @@ MOST_CHOICES = 128
 _USUAL_CAP = 16
 _MOST_LOGPROBS = 5
 _MOST_BEST_OF = 20
-_RANGES = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
 _PROMPT = "one of a string, array of strings or array of tokens"
 
 
@@ -53,13 +52,8 @@ def read_request(body: bytes) -> CompletionsRequest:
     fields = decode(body)
     model = read_model(fields)
     prompts = _prompts(fields.get("prompt"))
-    stream = read_flag(fields, "stream")
-    options = read_object(fields, "stream_options")
-    if options and not stream:
-        text = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-        raise Problem(400, text, param="stream_options")
-    for name, (least, most) in _RANGES.items():
-        read_number(fields, name, least, most)
+    stream, options = read_stream(fields)
+    check_sampling(fields)
     shown, made = _counts(fields, stream=stream)
     if len(prompts) * made > MOST_CHOICES:
         raise invalid_value("prompt", f"the sandbox writes at most {MOST_CHOICES} completions a request.")

@@ -12,13 +12,8 @@ from collections.abc import Mapping
 import msgspec
 
 from runapi.core.problems import Problem, empty_array, invalid_type, invalid_value, missing_parameter
-from runapi.upstream.sandbox.directives import (
-    NONE,
-    DirectiveFault,
-    Directives,
-    has_directives,
-    read_directives,
-)
+from runapi.upstream.sandbox.context import Limits, has_more
+from runapi.upstream.sandbox.directives import NONE, Directives, has_directives, read_directives
 from runapi.upstream.sandbox.fields import (
     LARGEST,
     Fields,
@@ -30,7 +25,7 @@ from runapi.upstream.sandbox.fields import (
     too_long,
     type_name,
 )
-from runapi.upstream.sandbox.plans import Plan, accept, directed_problem, refuse, send_whole
+from runapi.upstream.sandbox.plans import Plan, accept, obey_status, refusing, send_whole
 from runapi.wire.tokens import count_text, join_tokens
 
 MOST_INPUTS = 2_048
@@ -61,21 +56,12 @@ class _Request(msgspec.Struct, frozen=True):
     directives: Directives
 
 
-def plan(body: bytes, request_id: str, _created: int = 0) -> Plan:
-    """Plan the reply to `body`: the same for the same arguments, and for every body there is one.
-
-    It may take a second of arithmetic: call it where that keeps nobody waiting.
-    """
-    try:
-        request = _read(decode(body))
-    except DirectiveFault as fault:
-        return refuse(invalid_value("input", str(fault)), request_id)
-    except Problem as problem:
-        return refuse(problem, request_id)
-    directives = request.directives
-    if directives.status is not None:
-        return refuse(directed_problem(directives.status), request_id, directives.delay_s)
-    return accept(send_whole(directives, msgspec.json.encode(_reply(request))), request_id)
+@refusing("input")
+def plan(body: bytes, request_id: str, _created: int, _limits: Limits) -> Plan:
+    """Plan the reply to `body`. It may take a second of arithmetic: call it where that keeps nobody waiting."""
+    request = _read(decode(body))
+    obey_status(request.directives)
+    return accept(send_whole(request.directives, msgspec.json.encode(_reply(request))), request_id)
 
 
 def _reply(request: _Request) -> dict[str, object]:
@@ -166,6 +152,8 @@ def _one_of(value: object, param: str) -> _Text:
 def _text(text: str, param: str) -> _Text:
     if not text:
         raise invalid_value(param, "input cannot be an empty string.")
+    if has_more(text, MOST_TOKENS_AN_INPUT):
+        raise _too_long(param, f"more than {MOST_TOKENS_AN_INPUT}")
     return _checked(text, count_text(text), param)
 
 
@@ -178,12 +166,16 @@ def _spelled(tokens: list[object], param: str) -> _Text:
 
 def _checked(text: str, tokens: int, param: str) -> _Text:
     if tokens > MOST_TOKENS_AN_INPUT:
-        raise Problem(
-            400,
-            f"Invalid '{param}': maximum context length is {MOST_TOKENS_AN_INPUT} tokens, but this has {tokens} tokens.",
-            param=param,
-        )
+        raise _too_long(param, str(tokens))
     return _Text(text, tokens)
+
+
+def _too_long(param: str, tokens: str) -> Problem:
+    return Problem(
+        400,
+        f"Invalid '{param}': maximum context length is {MOST_TOKENS_AN_INPUT} tokens, but this has {tokens} tokens.",
+        param=param,
+    )
 
 
 def _is_token(value: object) -> bool:

@@ -12,6 +12,12 @@ Fields = dict[str, object]
 LARGEST = 2**53
 
 _MOST_STOPS = 4
+_SAMPLING = {
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+    "frequency_penalty": (-2, 2),
+    "presence_penalty": (-2, 2),
+}
 _TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _TYPE_NAMES: Mapping[type, str] = {
@@ -80,6 +86,13 @@ def read_object(fields: Fields, name: str, param: str | None = None) -> Fields:
     return value
 
 
+def need_object(value: object, param: str) -> Fields:
+    """The object that must stand at `param`."""
+    if not isinstance(value, dict):
+        raise invalid_type(param, "an object", type_name(value))
+    return value
+
+
 def read_list(fields: Fields, name: str, param: str | None = None) -> list[object]:
     """The array under `name`; an empty one if there is none."""
     value = fields.get(name)
@@ -100,6 +113,14 @@ def read_word(fields: Fields, name: str, words: tuple[str, ...], param: str | No
     return value
 
 
+def need_word(fields: Fields, name: str, words: tuple[str, ...], param: str) -> str:
+    """The value that must stand under `name`, which is one of `words`."""
+    word = read_word(fields, name, words, param)
+    if word is None:
+        raise missing_parameter(param)
+    return word
+
+
 def read_whole(fields: Fields, name: str, least: int, most: int = LARGEST) -> int | None:
     value = fields.get(name)
     if value is None:
@@ -118,6 +139,22 @@ def read_number(fields: Fields, name: str, least: int, most: int) -> float | Non
         raise invalid_type(name, "a decimal", type_name(value))
     _check_range(name, "decimal", value, least, most)
     return value
+
+
+def check_sampling(fields: Fields) -> None:
+    """Check the numbers by which an answer is drawn; the sandbox draws none."""
+    for name, (least, most) in _SAMPLING.items():
+        read_number(fields, name, least, most)
+
+
+def read_stream(fields: Fields) -> tuple[bool, Fields]:
+    """Whether a stream is wanted, and its options."""
+    stream = read_flag(fields, "stream")
+    options = read_object(fields, "stream_options")
+    if options and not stream:
+        text = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        raise Problem(400, text, param="stream_options")
+    return stream, options
 
 
 def read_stops(fields: Fields) -> tuple[str, ...]:

@@ -7,18 +7,19 @@ import hashlib
 
 import msgspec
 
-from runapi.core.problems import Problem, empty_array, invalid_type, invalid_value, missing_parameter
+from runapi.core.problems import empty_array, invalid_type, invalid_value, missing_parameter
 from runapi.upstream.sandbox.answers import letters
-from runapi.upstream.sandbox.directives import NONE, DirectiveFault, Directives, read_directives
+from runapi.upstream.sandbox.context import Limits
+from runapi.upstream.sandbox.directives import NONE, Directives, read_directives
 from runapi.upstream.sandbox.fields import (
-    Fields,
     decode,
+    need_object,
     read_object,
     read_text,
     type_name,
     unsupported_value,
 )
-from runapi.upstream.sandbox.plans import Plan, accept, directed_problem, refuse, send_whole
+from runapi.upstream.sandbox.plans import Plan, accept, obey_status, refusing, send_whole
 
 Object = dict[str, object]
 
@@ -46,19 +47,14 @@ class _Input(msgspec.Struct, frozen=True):
     directives: Directives
 
 
-def plan(body: bytes, request_id: str, _created: int = 0) -> Plan:
-    """Plan the reply to `body`: the same for the same arguments, and for every body there is one."""
-    try:
-        fields = decode(body)
-        inputs = _inputs(fields.get("input"))
-        model = read_text(fields, "model") or _USUAL_MODEL
-    except DirectiveFault as fault:
-        return refuse(invalid_value("input", str(fault)), request_id)
-    except Problem as problem:
-        return refuse(problem, request_id)
+@refusing("input")
+def plan(body: bytes, request_id: str, _created: int, _limits: Limits) -> Plan:
+    """Plan the reply to `body`."""
+    fields = decode(body)
+    inputs = _inputs(fields.get("input"))
+    model = read_text(fields, "model") or _USUAL_MODEL
     directives = next((one.directives for one in inputs if one.directives.status), inputs[0].directives)
-    if directives.status is not None:
-        return refuse(directed_problem(directives.status), request_id, directives.delay_s)
+    obey_status(directives)
     reply = {
         "id": "modr-" + letters(request_id.encode(), "moderation", 24),
         "model": model,
@@ -120,9 +116,7 @@ def _string(value: object, param: str) -> str:
 
 def _part(value: object, param: str) -> str | None:
     """The text of a part; None for an image. Parts are judged together, as one."""
-    if not isinstance(value, dict):
-        raise invalid_type(param, "an object", type_name(value))
-    fields: Fields = value
+    fields = need_object(value, param)
     match fields.get("type"):
         case "text":
             text = read_text(fields, "text", f"{param}.text")

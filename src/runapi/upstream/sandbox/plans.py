@@ -1,11 +1,15 @@
 """What will be sent, and when: written at once by pure code, played later by `player`."""
 
+import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
 import msgspec
 
-from runapi.core.problems import Problem
-from runapi.upstream.sandbox.directives import DirectedStatus, Directives
+from runapi.core.problems import Problem, invalid_value
+from runapi.upstream.sandbox.context import NO_LIMITS, Limits
+from runapi.upstream.sandbox.directives import DirectedStatus, DirectiveFault, Directives
 
 Headers = Mapping[str, str]
 
@@ -35,6 +39,51 @@ class Plan(msgspec.Struct, frozen=True):
     status: int
     headers: Headers
     events: Iterator[Event]
+
+
+class Planner(Protocol):
+    """Plans the reply to a body, given a request id, the Unix time in seconds, and how much the models take.
+
+    Any body has a reply, JSON or not, and it is the same for the same arguments.
+    """
+
+    def __call__(
+        self, body: bytes, request_id: str, created: int = 0, limits: Limits = NO_LIMITS, /
+    ) -> Plan: ...
+
+
+class _DirectedError(Exception):
+    """The error that a `status` directive asks for."""
+
+    def __init__(self, status: DirectedStatus, delay_s: float) -> None:
+        self.status = status
+        self.delay_s = delay_s
+
+
+def refusing(param: str) -> Callable[[Callable[[bytes, str, int, Limits], Plan]], Planner]:
+    """Make a planner of a function that raises what it refuses; `param` is where its directives stand."""
+
+    def decorate(answer: Callable[[bytes, str, int, Limits], Plan]) -> Planner:
+        @functools.wraps(answer)
+        def plan(body: bytes, request_id: str, created: int = 0, limits: Limits = NO_LIMITS) -> Plan:
+            try:
+                return answer(body, request_id, created, limits)
+            except DirectiveFault as fault:
+                return refuse(invalid_value(param, str(fault)), request_id)
+            except _DirectedError as asked:
+                return refuse(directed_problem(asked.status), request_id, asked.delay_s)
+            except Problem as problem:
+                return refuse(problem, request_id)
+
+        return plan
+
+    return decorate
+
+
+def obey_status(directives: Directives) -> None:
+    """End the plan of a `refusing` planner here if an error is asked for."""
+    if directives.status is not None:
+        raise _DirectedError(directives.status, directives.delay_s)
 
 
 def accept(events: Iterator[Event], request_id: str, *, is_stream: bool = False) -> Plan:
@@ -69,11 +118,23 @@ def send_stream(directives: Directives, events: Iterable[Event], end: Callable[[
     yield end() if directives.cut_after is None else Cut()
 
 
+def side_by_side(answers: Iterable[Iterator[Send]], interval_s: float) -> Iterator[Event]:
+    """Give the pieces of several answers in turns, as OpenAI does, with a pause between two turns."""
+    is_first = True
+    for row in itertools.zip_longest(*answers):
+        if interval_s and not is_first:
+            yield Pause(interval_s)
+        is_first = False
+        yield from (piece for piece in row if piece is not None)
+
+
 def refuse(problem: Problem, request_id: str, delay_s: float = 0.0) -> Plan:
     """Plan a reply that carries `problem` in OpenAI's shape."""
     headers = {"content-type": "application/json", "x-request-id": request_id}
     if problem.retry_after_s is not None:
         headers["retry-after"] = str(problem.retry_after_s)
+    if problem.should_retry is False:
+        headers["x-should-retry"] = "false"
     body = msgspec.json.encode(problem.body())
     events: tuple[Event, ...] = (Pause(delay_s), Send(body)) if delay_s else (Send(body),)
     return Plan(problem.status, headers, iter(events))
@@ -82,7 +143,7 @@ def refuse(problem: Problem, request_id: str, delay_s: float = 0.0) -> Plan:
 _SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
 _BY_STATUS: Mapping[int, tuple[str, str | None, str]] = {
     401: ("invalid_request_error", "invalid_api_key", "Incorrect API key provided: sandbox."),
-    402: ("insufficient_credits", "insufficient_credits", "There is not enough credit for this request."),
+    402: ("insufficient_quota", "insufficient_credits", "There is not enough credit for this request."),
     403: (
         "invalid_request_error",
         "unsupported_country_region_territory",
@@ -108,6 +169,7 @@ _BY_STATUS: Mapping[int, tuple[str, str | None, str]] = {
 }
 _QUOTA = "insufficient_quota"
 _DEFAULT_RETRY_S = 1
+_FINAL_STATUSES = (401, 402)
 
 
 def directed_problem(asked: DirectedStatus) -> Problem:
@@ -132,5 +194,6 @@ def directed_problem(asked: DirectedStatus) -> Problem:
         f"{text} (The sandbox was asked for this error.)",
         type=kind,
         code=code,
+        should_retry=False if code == _QUOTA or asked.status in _FINAL_STATUSES else None,
         retry_after_s=retry_after_s,
     )

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from runapi.upstream.client import BrokenReplyError
 from runapi.upstream.sandbox.plans import Cut, Event, Headers, Pause, Plan, Send
@@ -10,6 +11,8 @@ from runapi.wire import tokens
 
 _LARGE_BODY_BYTES = 32 * 1024
 _READS_A_TURN = 16
+_HEAVY_BODY_BYTES = 1024 * 1024
+_heavy_work = ThreadPoolExecutor(2, "sandbox")  # a body takes 30 times its size in memory while it is read
 
 
 class CutError(BrokenReplyError, ConnectionResetError):
@@ -82,6 +85,8 @@ def _wake(waiter: "asyncio.Future[None]") -> None:
 async def play(write: Callable[[int], Plan], body_bytes: int, *, is_light: bool = True) -> SandboxReply:
     """Have a plan written, on a thread where that may take long, and give the reply that plays it.
 
+    The heaviest wait for each other, so that many of them take the memory of two.
+
     Args:
         write: writes the plan, given the Unix time in seconds.
         body_bytes: of the request: a long one takes long to count.
@@ -90,4 +95,5 @@ async def play(write: Callable[[int], Plan], body_bytes: int, *, is_light: bool 
     created = int(time.time())
     if is_light and tokens.is_loaded() and body_bytes <= _LARGE_BODY_BYTES:
         return SandboxReply(write(created))
-    return SandboxReply(await asyncio.to_thread(write, created))
+    threads = None if is_light and body_bytes <= _HEAVY_BODY_BYTES else _heavy_work
+    return SandboxReply(await asyncio.get_running_loop().run_in_executor(threads, write, created))

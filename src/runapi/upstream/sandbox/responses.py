@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import msgspec
 
-from runapi.core.problems import Problem, invalid_value
+from runapi.core.problems import Problem
 from runapi.upstream.sandbox.answers import compose, letters
-from runapi.upstream.sandbox.directives import DirectiveFault
+from runapi.upstream.sandbox.context import Limits, check_body, input_too_long
 from runapi.upstream.sandbox.logprobs import check_amount
 from runapi.upstream.sandbox.plans import (
     Event,
     Plan,
     Send,
     accept,
-    directed_problem,
-    refuse,
+    obey_status,
+    refusing,
     send_stream,
     send_whole,
 )
@@ -30,25 +30,17 @@ _PARAMS = {"response_format": "text.format.schema", "n": "input", "logprobs": "i
 _encode = msgspec.json.encode
 
 
-def plan(body: bytes, request_id: str, created: int) -> Plan:
-    """Plan the reply to `body`: the same for the same arguments, and for every body there is one.
-
-    Args:
-        body: what came, JSON or not.
-        request_id: for the header; the response's id and those of its items are derived from it.
-        created: Unix seconds to put into the reply.
-    """
-    try:
-        request = read_request(body)
-        directives = request.turn.directives
-        if directives.status is not None:
-            return refuse(directed_problem(directives.status), request_id, directives.delay_s)
-        answer = _compose(request)
-    except DirectiveFault as fault:
-        return refuse(invalid_value("input", str(fault)), request_id)
-    except Problem as problem:
-        return refuse(problem, request_id)
-    reply = _Reply(request, answer, request_id, created)
+@refusing("input")
+def plan(body: bytes, request_id: str, created: int, limits: Limits) -> Plan:
+    """Plan the reply to `body`; the ids of the response and of its items are derived from `request_id`."""
+    if check_body(body, limits) is not None:
+        raise input_too_long()
+    request = read_request(body)
+    if request.turn.input_tokens > limits.get(request.model, request.turn.input_tokens):
+        raise input_too_long()
+    directives = request.turn.directives
+    obey_status(directives)
+    reply = _Reply(request, _compose(request), request_id, created)
     if request.stream:
         return accept(reply.stream(), request_id, is_stream=True)
     return accept(send_whole(directives, _encode(reply.ended())), request_id)
@@ -64,13 +56,10 @@ def _compose(request: ResponsesRequest) -> Answer:
     return answer
 
 
-def plan_count(body: bytes, request_id: str, _created: int = 0) -> Plan:
+@refusing("input")
+def plan_count(body: bytes, request_id: str, _created: int, _limits: Limits) -> Plan:
     """Plan the reply to a question for the number of input tokens; directives in it are counted, not followed."""
-    try:
-        count = count_input(body)
-    except Problem as problem:
-        return refuse(problem, request_id)
-    data = _encode({"object": "response.input_tokens", "input_tokens": count})
+    data = _encode({"object": "response.input_tokens", "input_tokens": count_input(body)})
     return accept(iter((Send(data),)), request_id)
 
 

@@ -6,8 +6,8 @@ So one reader (`chat_messages.find_asked`) finds what the sandbox is asked, and 
 import msgspec
 
 from runapi.core.problems import Problem, empty_array, invalid_type, missing_parameter
-from runapi.upstream.sandbox.chat_messages import Message
-from runapi.upstream.sandbox.fields import Fields, type_name, unsupported_value
+from runapi.upstream.sandbox.chat_messages import Message, check_image_url
+from runapi.upstream.sandbox.fields import Fields, need_object, need_word, type_name, unsupported_value
 from runapi.upstream.sandbox.sealed_reasoning import read_seal
 
 _ROLES = ("assistant", "system", "developer", "user")
@@ -79,22 +79,17 @@ def read_input(value: object, instructions: str | None) -> Conversation:
 
 
 def _check_item(item: object, param: str) -> Fields:
-    if not isinstance(item, dict):
-        raise invalid_type(param, "an object", type_name(item))
-    kind = item.get("type")
-    if kind is None and "role" in item:
-        return {**item, "type": "message"}
-    if kind is None:
-        raise missing_parameter(f"{param}.type")
-    if not isinstance(kind, str) or kind not in _TYPES:
-        raise unsupported_value(f"{param}.type", kind, _TYPES)
+    fields = need_object(item, param)
+    if fields.get("type") is None and "role" in fields:
+        return {**fields, "type": "message"}
+    kind = need_word(fields, "type", _TYPES, f"{param}.type")
     if kind == "item_reference":
-        raise _item_not_found(item.get("id"))
+        raise _item_not_found(fields.get("id"))
     if kind in _CALLS:
-        _need_text(item, param, "call_id", "name", _CALLS[kind])
+        _need_text(fields, param, "call_id", "name", _CALLS[kind])
     elif kind in _RESULTS:
-        _need_text(item, param, "call_id")
-    return item
+        _need_text(fields, param, "call_id")
+    return fields
 
 
 def _need_text(item: Fields, param: str, *names: str) -> None:
@@ -189,9 +184,8 @@ def _content(value: object, allowed: tuple[str, ...], param: str) -> str | list[
     return [_part(part, allowed, f"{param}[{at}]") for at, part in enumerate(value)]
 
 
-def _part(part: object, allowed: tuple[str, ...], param: str) -> Message:
-    if not isinstance(part, dict):
-        raise invalid_type(param, "an object", type_name(part))
+def _part(value: object, allowed: tuple[str, ...], param: str) -> Message:
+    part = need_object(value, param)
     kind = part.get("type")
     if kind is None:
         raise missing_parameter(f"{param}.type")
@@ -205,6 +199,8 @@ def _part(part: object, allowed: tuple[str, ...], param: str) -> Message:
             _need_text(part, param, "refusal")
             return {"type": "refusal", "refusal": part["refusal"]}
         case "input_image":
+            if part.get("image_url") is not None:
+                check_image_url(part["image_url"], f"{param}.image_url")
             image = {"url": part.get("image_url"), "detail": part.get("detail")}
             return {"type": "image_url", "image_url": image}
         case _:

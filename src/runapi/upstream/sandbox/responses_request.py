@@ -3,31 +3,30 @@
 The sandbox keeps nothing between requests, so whatever refers to an earlier one is refused as not found.
 """
 
-import hashlib
-
 import msgspec
 
-from runapi.core.problems import Problem, invalid_type, missing_parameter
-from runapi.upstream.sandbox.chat_messages import Message, find_asked, text_of
+from runapi.core.problems import Problem
+from runapi.upstream.sandbox.answer_form import FORMATS, read_schema, says_json
+from runapi.upstream.sandbox.chat_messages import Message, find_asked
 from runapi.upstream.sandbox.fields import (
     Fields,
     decode,
+    need_word,
     read_flag,
     read_list,
     read_model,
-    read_name,
     read_number,
     read_object,
+    read_stream,
     read_text,
     read_tier,
     read_whole,
     read_word,
-    type_name,
     unsupported_value,
 )
 from runapi.upstream.sandbox.responses_input import Conversation, read_input
 from runapi.upstream.sandbox.responses_tools import choose_tools, read_tools, tools_of_chat
-from runapi.upstream.sandbox.turns import Turn
+from runapi.upstream.sandbox.turns import Form, Turn
 from runapi.wire.tokens import count_chat_input
 
 LEAST_OUTPUT_TOKENS = 16
@@ -35,7 +34,6 @@ LEAST_OUTPUT_TOKENS = 16
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SUMMARIES = ("auto", "concise", "detailed")
 _VERBOSITIES = ("low", "medium", "high")
-_FORMATS = ("text", "json_object", "json_schema")
 _TRUNCATIONS = ("auto", "disabled")
 _INCLUDES = (
     "file_search_call.results",
@@ -116,19 +114,13 @@ def _count(fields: Fields, conversation: Conversation) -> int:
 def _read_turn(fields: Fields, conversation: Conversation) -> Turn:
     asked = find_asked(conversation.messages)
     allowed, must_call = choose_tools(fields, read_tools(fields))
-    wants_json, schema_name, schema = _format(fields, conversation.messages)
-    return Turn(
-        seed=hashlib.blake2b(msgspec.json.encode(conversation.messages), digest_size=16).digest(),
-        text=asked.text,
-        directives=asked.directives,
-        calls_answered=asked.calls_answered,
-        tool_results=asked.tool_results,
+    form = _format(fields, conversation.messages)
+    return msgspec.structs.replace(
+        asked,
         tools=allowed,
         must_call=must_call,
         parallel_calls=read_flag(fields, "parallel_tool_calls", absent=True),
-        wants_json=wants_json,
-        schema=schema,
-        schema_name=schema_name,
+        form=form,
         cap=read_whole(fields, "max_output_tokens", LEAST_OUTPUT_TOKENS),
         effort=read_word(read_object(fields, "reasoning"), "effort", _EFFORTS, "reasoning.effort"),
         input_tokens=_count(fields, conversation),
@@ -174,14 +166,7 @@ def _keeps_nothing(param: str) -> Problem:
 
 
 def _stream(fields: Fields) -> bool:
-    stream = read_flag(fields, "stream")
-    options = read_object(fields, "stream_options")
-    if options and not stream:
-        raise Problem(
-            400,
-            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-            param="stream_options",
-        )
+    stream, options = read_stream(fields)
     if "include_usage" in options:
         raise Problem(
             400,
@@ -203,15 +188,13 @@ def _include(fields: Fields) -> list[object]:
 # ---- the form of the answer ------------------------------------------------------------------------------
 
 
-def _format(fields: Fields, messages: list[Message]) -> tuple[bool, str, object]:
-    """Whether JSON is wanted, and the name and schema of it."""
+def _format(fields: Fields, messages: list[Message]) -> Form | None:
+    """The form of JSON that is wanted, if any."""
     form = read_object(read_object(fields, "text"), "format", "text.format")
     if not form:
-        return False, "", None
-    if form.get("type") is None:
-        raise missing_parameter("text.format.type")
-    kind = read_word(form, "type", _FORMATS, "text.format.type")
-    if kind == "json_object" and not any("json" in text_of(message).lower() for message in messages):
+        return None
+    kind = need_word(form, "type", FORMATS, "text.format.type")
+    if kind == "json_object" and not says_json(messages):
         raise Problem(
             400,
             "Response input messages must contain the word 'json' in some form to use 'text.format' of type "
@@ -219,14 +202,8 @@ def _format(fields: Fields, messages: list[Message]) -> tuple[bool, str, object]
             param="input",
         )
     if kind != "json_schema":
-        return kind == "json_object", "", None
-    name = read_name(form, "text.format")
-    schema = form.get("schema")
-    if schema is None and "schema" not in form:
-        raise missing_parameter("text.format.schema")
-    if not isinstance(schema, dict):
-        raise invalid_type("text.format.schema", "an object", type_name(schema))
-    return True, name, schema
+        return Form() if kind == "json_object" else None
+    return read_schema(form, "text.format", blamed="text.format.schema")
 
 
 def _echo(fields: Fields, model: str) -> Fields:

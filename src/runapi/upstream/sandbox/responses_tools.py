@@ -3,15 +3,19 @@
 The latter are accepted, for agents send them along always, and are never called.
 """
 
-from runapi.core.problems import Problem, invalid_type, missing_parameter
+from runapi.core.problems import Problem, missing_parameter
 from runapi.upstream.sandbox.fields import (
     Fields,
+    need_object,
+    need_word,
     read_list,
     read_name,
+    read_word,
     too_long,
-    type_name,
     unsupported_value,
 )
+from runapi.upstream.sandbox.strict_schema import check_strict
+from runapi.upstream.sandbox.tool_choice import MODES, MOST_TOOLS, find_tool, requires_call
 from runapi.upstream.sandbox.turns import Tool, ToolKind
 
 _HOSTED = (
@@ -33,7 +37,6 @@ _HOSTED = (
     "apply_patch",
 )
 _TYPES = (*ToolKind, *_HOSTED)
-_MOST_TOOLS = 128
 
 
 def read_tools(fields: Fields) -> tuple[Tool, ...]:
@@ -43,8 +46,8 @@ def read_tools(fields: Fields) -> tuple[Tool, ...]:
         Problem: 400.
     """
     value = read_list(fields, "tools")
-    if len(value) > _MOST_TOOLS:
-        raise too_long("tools", _MOST_TOOLS, len(value))
+    if len(value) > MOST_TOOLS:
+        raise too_long("tools", MOST_TOOLS, len(value))
     tools = [_read_tool(tool, f"tools[{at}]") for at, tool in enumerate(value)]
     return tuple(tool for tool in tools if tool is not None)
 
@@ -71,63 +74,46 @@ def choose_tools(fields: Fields, tools: tuple[Tool, ...]) -> tuple[tuple[Tool, .
         return tools, False
     if isinstance(choice, dict):
         return _choose(choice, tools)
-    modes = ("none", "auto", "required")
-    if not isinstance(choice, str) or choice not in modes:
-        raise unsupported_value("tool_choice", choice, modes)
-    if choice == "required" and not read_list(fields, "tools"):
+    mode = read_word(fields, "tool_choice", MODES)
+    if mode == "required" and not read_list(fields, "tools"):
         text = "Tool choice 'required' must be specified with 'tools' parameter."
         raise Problem(400, text, param="tool_choice")
-    return (() if choice == "none" else tools), choice == "required" and bool(tools)
+    return (() if mode == "none" else tools), mode == "required" and bool(tools)
 
 
 def _choose(choice: Fields, tools: tuple[Tool, ...]) -> tuple[tuple[Tool, ...], bool]:
-    types = (*_TYPES, "allowed_tools")
-    kind = choice.get("type")
-    if kind is None:
-        raise missing_parameter("tool_choice.type")
-    if not isinstance(kind, str) or kind not in types:
-        raise unsupported_value("tool_choice.type", kind, types)
+    kind = need_word(choice, "type", (*_TYPES, "allowed_tools"), "tool_choice.type")
     if kind != "allowed_tools":
         named = _find(choice, tools, "tool_choice")
         return named, bool(named)
-    mode = choice.get("mode")
-    if mode not in ("auto", "required"):
-        raise unsupported_value("tool_choice.mode", mode, ("auto", "required"))
+    is_required = requires_call(choice, "tool_choice")
     listed = read_list(choice, "tools", "tool_choice.tools")
     if not listed:
         raise missing_parameter("tool_choice.tools")
     found = tuple(tool for one in listed for tool in _find(one, tools, "tool_choice.tools"))
-    return found, mode == "required" and bool(found)
+    return found, is_required and bool(found)
 
 
 def _find(choice: object, tools: tuple[Tool, ...], param: str) -> tuple[Tool, ...]:
     """The tool that is named; none where it is one that runs at OpenAI."""
-    if not isinstance(choice, dict):
-        raise invalid_type(param, "an object", type_name(choice))
-    kind = choice.get("type")
+    fields = need_object(choice, param)
+    kind = fields.get("type")
     if kind in _HOSTED:
         return ()
     if not isinstance(kind, str) or kind not in _TYPES:
         raise unsupported_value(f"{param}.type", kind, _TYPES)
-    name = read_name(choice, param)
-    for tool in tools:
-        if tool.name == name and tool.kind == kind:
-            return (tool,)
-    raise Problem(400, f"Tool choice '{kind}' '{name}' not found in 'tools' parameter.", param=param)
+    return (find_tool(tools, kind, read_name(fields, param), param),)
 
 
 def _read_tool(value: object, param: str) -> Tool | None:
-    if not isinstance(value, dict):
-        raise invalid_type(param, "an object", type_name(value))
-    kind = value.get("type")
-    if kind is None:
-        raise missing_parameter(f"{param}.type")
-    if not isinstance(kind, str) or kind not in _TYPES:
-        raise unsupported_value(f"{param}.type", kind, _TYPES)
+    fields = need_object(value, param)
+    kind = need_word(fields, "type", _TYPES, f"{param}.type")
     if kind in _HOSTED:
         return None
-    name = read_name(value, param)
-    schema = value.get("parameters") if kind == ToolKind.FUNCTION else None
-    if schema is not None and not isinstance(schema, dict):
-        raise invalid_type(f"{param}.parameters", "an object", type_name(schema))
+    name = read_name(fields, param)
+    schema = fields.get("parameters") if kind == ToolKind.FUNCTION else None
+    if schema is not None:
+        need_object(schema, f"{param}.parameters")
+    if kind == ToolKind.FUNCTION and fields.get("strict") is True:
+        check_strict(schema, f"function '{name}'", f"{param}.parameters", "invalid_function_parameters")
     return Tool(ToolKind(kind), name, schema)

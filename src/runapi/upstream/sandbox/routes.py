@@ -1,17 +1,15 @@
 """All that the sandbox answers, by the path below an upstream's base URL. Start here."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from runapi.core.problems import Problem, unknown_url
 from runapi.upstream.sandbox import chat, completions, embeddings, moderations, responses
-from runapi.upstream.sandbox.plans import Plan, refuse
+from runapi.upstream.sandbox.context import NO_LIMITS, Limits
+from runapi.upstream.sandbox.plans import Plan, Planner, refuse
 from runapi.upstream.sandbox.player import SandboxReply, play
-
-Planner = Callable[[bytes, str, int], Plan]
-"""Plans the reply to a body, given a request id and the Unix time in seconds; any body has a reply."""
 
 CHAT = "/chat/completions"
 COMPLETIONS = "/completions"
@@ -30,7 +28,9 @@ _HEAVY = (EMBEDDINGS,)  # a short body can ask for much arithmetic
 _RESPONSES_ONLY = "gpt-5.3-codex"
 
 
-async def answer(path: str, body: bytes, *, request_id: str, is_strict: bool = False) -> SandboxReply:
+async def answer(
+    path: str, body: bytes, *, request_id: str, is_strict: bool = False, limits: Limits = NO_LIMITS
+) -> SandboxReply:
     """Answer a request as OpenAI would; every refusal is a reply, too.
 
     Args:
@@ -38,21 +38,30 @@ async def answer(path: str, body: bytes, *, request_id: str, is_strict: bool = F
         body: the request's JSON, or anything else.
         request_id: sent back as x-request-id.
         is_strict: refuse a model where OpenAI does not serve it. Otherwise every model is served on every path.
+        limits: the most input tokens of each model.
     """
     return await play(
-        functools.partial(plan, path, body, request_id, is_strict=is_strict),
+        functools.partial(plan, path, body, request_id, is_strict=is_strict, limits=limits),
         len(body),
         is_light=path not in _HEAVY,
     )
 
 
-def plan(path: str, body: bytes, request_id: str, created: int, *, is_strict: bool = False) -> Plan:
+def plan(
+    path: str,
+    body: bytes,
+    request_id: str,
+    created: int,
+    *,
+    is_strict: bool = False,
+    limits: Limits = NO_LIMITS,
+) -> Plan:
     """Plan the reply to what `answer` was given, at the Unix time `created`."""
     planner = PLANNERS.get(path)
     if planner is None:
         return refuse(unknown_url("POST", f"/v1{path}"), request_id)
     problem = _wrong_endpoint(path, body) if is_strict else None
-    return planner(body, request_id, created) if problem is None else refuse(problem, request_id)
+    return planner(body, request_id, created, limits) if problem is None else refuse(problem, request_id)
 
 
 class _Named(msgspec.Struct):

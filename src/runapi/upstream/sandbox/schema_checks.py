@@ -3,13 +3,28 @@
 Unknown keywords and `pattern` count as fulfilled: a customer's expression is never run (see `pattern_text`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 
 import msgspec
 
 _MOST_STEPS = 20_000
 _DEEPEST = 100
+_PARTS_A_STEP = 50
+_LONGEST_REFERENCE = 1_000
+_MOST_SHOWN = 100
+_LISTS_OF_SCHEMAS = (
+    "properties",
+    "$defs",
+    "required",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "prefixItems",
+    "items",
+    "type",
+)
+_VALUES = ("enum", "const")  # compared to their depths
 
 
 class SchemaFault(ValueError):  # noqa: N818 - the customer's schema is at fault
@@ -26,11 +41,50 @@ class Budget(msgspec.Struct):
         if self.steps < 0 or depth > _DEEPEST:
             raise SchemaFault("it is too large, too deep or refers to itself without end")
 
+    def spend_on(self, schema: object) -> None:
+        """Spend what it costs to go through one schema, those in it left out: little for an ordinary one."""
+        if isinstance(schema, dict):
+            self.steps -= _weigh(schema) // _PARTS_A_STEP
+            self.spend(0)
+
+
+def _weigh(schema: dict[str, object]) -> int:
+    weight = len(schema) + sum(_count_parts(schema[key]) for key in _VALUES if key in schema)
+    for key in (*_LISTS_OF_SCHEMAS, "pattern"):
+        part = schema.get(key)
+        if isinstance(part, list | dict | str):
+            weight += len(part)
+    return weight
+
+
+def _count_parts(value: object) -> int:
+    """Count a value and all that is in it."""
+    found, waiting = 0, [value]
+    while waiting:
+        part = waiting.pop()
+        found += 1
+        if isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, dict):
+            waiting.extend(part.values())
+    return found
+
+
+def shown(value: object) -> str:
+    """A value of a schema as a message shows it: never at length."""
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, dict):
+        return "an object"
+    return repr(value[:_MOST_SHOWN] if isinstance(value, str) else value)[: 2 * _MOST_SHOWN]
+
 
 def resolve(ref: object, root: object) -> object:
     """Follow a reference inside `root`, such as "#/$defs/node"."""
     if not isinstance(ref, str) or not ref.startswith("#"):
-        raise SchemaFault(f"the reference {ref!r} does not point into the schema itself")
+        raise SchemaFault(f"the reference {shown(ref)} does not point into the schema itself")
+    if len(ref) > _LONGEST_REFERENCE:
+        raise SchemaFault(f"the reference {shown(ref)} is too long")
     found = root
     for part in ref[1:].split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
@@ -46,11 +100,11 @@ def resolve(ref: object, root: object) -> object:
 def exact(number: object) -> Fraction:
     """A JSON number as the fraction that its decimal text means."""
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise SchemaFault(f"{number!r} stands where a number must stand")
+        raise SchemaFault(f"{shown(number)} stands where a number must stand")
     try:
         return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
     except (ValueError, OverflowError):
-        raise SchemaFault(f"{number!r} is not a number") from None
+        raise SchemaFault(f"{shown(number)} is not a number") from None
 
 
 def equal(one: object, other: object) -> bool:
@@ -62,6 +116,15 @@ def equal(one: object, other: object) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
     return one == other
+
+
+def key_of(value: object) -> Hashable:
+    """The same for two JSON values exactly if they are `equal`: to be found in a set."""
+    if isinstance(value, list):
+        return ("list", *map(key_of, value))
+    if isinstance(value, dict):
+        return "dict", frozenset((key, key_of(item)) for key, item in value.items())
+    return isinstance(value, bool), value
 
 
 def has_type(value: object, name: object) -> bool:
@@ -93,10 +156,11 @@ def fits(value: object, schema: object, root: object, budget: Budget, depth: int
         SchemaFault: the schema itself is wrong, or the budget is spent.
     """
     budget.spend(depth)
+    budget.spend_on(schema)
     if isinstance(schema, bool):
         return schema
     if not isinstance(schema, dict):
-        raise SchemaFault(f"{schema!r} stands where a schema must stand")
+        raise SchemaFault(f"{shown(schema)} stands where a schema must stand")
 
     def inner(value: object, schema: object) -> bool:
         return fits(value, schema, root, budget, depth + 1)
@@ -135,7 +199,7 @@ def required_names(schema: dict[str, object]) -> list[str]:
     names = listed(schema, "required")
     if not all(isinstance(name, str) for name in names):
         raise SchemaFault("'required' must be an array of strings")
-    return [str(name) for name in names]
+    return list(dict.fromkeys(str(name) for name in names))
 
 
 def size(schema: dict[str, object], key: str, default: int) -> int:
@@ -205,4 +269,4 @@ def tuple_items(schema: dict[str, object]) -> tuple[list[object], object]:
 
 
 def has_twins(items: list[object]) -> bool:
-    return any(equal(item, other) for at, item in enumerate(items) for other in items[:at])
+    return len(set(map(key_of, items))) < len(items)

@@ -3,7 +3,15 @@
 import math
 from collections.abc import Callable, Mapping
 
-from runapi.upstream.sandbox.schema_checks import SchemaFault, equal, exact, listed
+from runapi.upstream.sandbox.schema_checks import (
+    SchemaFault,
+    equal,
+    exact,
+    key_of,
+    listed,
+    required_names,
+    shown,
+)
 
 Schema = dict[str, object]
 
@@ -33,15 +41,14 @@ def _all_properties(one: object, other: object) -> object:
 
 
 def _all_names(one: object, other: object) -> object:
-    first, second = listed({"names": one}, "names"), listed({"names": other}, "names")
-    return [*first, *(name for name in second if name not in first)]
+    return required_names(
+        {"required": [*listed({"names": one}, "names"), *listed({"names": other}, "names")]}
+    )
 
 
 def _common_choices(one: object, other: object) -> object:
-    second = listed({"enum": other}, "enum")
-    return [
-        value for value in listed({"enum": one}, "enum") if any(equal(value, choice) for choice in second)
-    ]
+    second = set(map(key_of, listed({"enum": other}, "enum")))
+    return [value for value in listed({"enum": one}, "enum") if key_of(value) in second]
 
 
 def _common_types(one: object, other: object) -> object:
@@ -56,7 +63,7 @@ def _common_types(one: object, other: object) -> object:
 
 def _same(one: object, other: object) -> object:
     if not equal(one, other):
-        raise SchemaFault(f"nothing is both {one!r} and {other!r}")
+        raise SchemaFault(f"nothing is both {shown(one)} and {shown(other)}")
     return one
 
 

@@ -4,18 +4,19 @@ A reference that leads back to itself is followed once on each path: the smalles
 needs more, so this ends, and `anyOf`, optional properties and empty arrays are the ways out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import msgspec
 
 from runapi.upstream.sandbox.schema_checks import (
     Budget,
     SchemaFault,
-    equal,
     fits,
+    key_of,
     listed,
     required_names,
     resolve,
+    shown,
     size,
     tuple_items,
 )
@@ -81,10 +82,11 @@ class _Maker(msgspec.Struct, frozen=True):
     def _flatten(self, schema: object, path: frozenset[str]) -> _Flat:
         """Follow the reference, join all of `allOf`, and set the groups of choices apart."""
         self.budget.spend(0)
+        self.budget.spend_on(schema)
         if schema is True:
             return _Flat({}, (), path)
         if not isinstance(schema, dict):
-            raise SchemaFault(f"{schema!r} allows no value, or is no schema")
+            raise SchemaFault(f"{shown(schema)} allows no value, or is no schema")
         plain = {
             key: value for key, value in schema.items() if key not in {"$ref", "allOf", "anyOf", "oneOf"}
         }
@@ -103,6 +105,7 @@ class _Maker(msgspec.Struct, frozen=True):
         joined = path
         for part in parts:
             flat = self._flatten(part, path)
+            self.budget.spend_on(plain)
             plain, choices, joined = merge(plain, flat.plain), choices + flat.choices, joined | flat.path
         return _Flat(plain, choices, joined)
 
@@ -115,6 +118,7 @@ class _Maker(msgspec.Struct, frozen=True):
         for at in range(len(branches)):
             try:
                 chosen = self._flatten(branches[(at + variant) % len(branches)], flat.path)
+                self.budget.spend_on(flat.plain)
                 joined = _Flat(
                     merge(flat.plain, chosen.plain), (*chosen.choices, *others), flat.path | chosen.path
                 )
@@ -156,12 +160,19 @@ class _Maker(msgspec.Struct, frozen=True):
             except SchemaFault as fault:
                 yield fault
 
-    def _fitting(self, choices: list[object], plain: Schema, variant: int) -> list[object]:
-        found = [value for value in choices if fits(value, plain, self.root, self.budget)]
+    def _fitting(self, choices: list[object], plain: Schema, variant: int) -> Iterator[object]:
+        """Give the choices that fit the rest, from that of `variant` on; each is tried only when it is asked for."""
+        rest = {
+            key: value for key, value in plain.items() if key != ("const" if "const" in plain else "enum")
+        }
+        found = False
+        for at in range(len(choices)):
+            value = choices[(variant + at) % len(choices)]
+            if fits(value, rest, self.root, self.budget):
+                found = True
+                yield value
         if not found:
             raise SchemaFault("no value of 'enum' or 'const' fits the rest")
-        at = variant % len(found)
-        return found[at:] + found[:at]
 
     def _make_kind(self, kind: object, flat: _Flat, hint: str, variant: int) -> object:
         match kind:
@@ -180,7 +191,7 @@ class _Maker(msgspec.Struct, frozen=True):
             case "object":
                 return self._make_object(flat, variant)
             case _:
-                raise SchemaFault(f"{kind!r} is not a type")
+                raise SchemaFault(f"{shown(kind)} is not a type")
 
     def _make_object(self, flat: _Flat, variant: int) -> dict[str, object]:
         plain = flat.plain
@@ -224,9 +235,10 @@ class _Maker(msgspec.Struct, frozen=True):
         if "contains" in plain and schemas:
             schemas[-1] = {"allOf": [schemas[-1], plain["contains"]]}
         made: list[object] = []
+        known: set[Hashable] = set()
         for at, schema in enumerate(schemas):
             try:
-                made.append(self._make_item(schema, made, hint, variant + at, flat))
+                made.append(self._make_item(schema, known, hint, variant + at, flat))
             except SchemaFault:
                 if at >= size(plain, "minItems", 0) and "contains" not in plain and self.budget.steps >= 0:
                     break
@@ -234,13 +246,14 @@ class _Maker(msgspec.Struct, frozen=True):
         return made
 
     def _make_item(
-        self, schema: object, others: list[object], hint: str, variant: int, flat: _Flat
+        self, schema: object, others: set[Hashable], hint: str, variant: int, flat: _Flat
     ) -> object:
         if flat.plain.get("uniqueItems") is not True:
             return self.make(schema, hint, variant, flat.path)
         for attempt in range(variant, variant + _MOST_TRIES):
             item = self.make(schema, hint, attempt, flat.path)
-            if not any(equal(item, other) for other in others):
+            if key_of(item) not in others:
+                others.add(key_of(item))
                 return item
         raise SchemaFault("not enough different items were found")
 

@@ -22,6 +22,13 @@ class Tool(msgspec.Struct, frozen=True):
     schema: object = None
 
 
+class Form(msgspec.Struct, frozen=True):
+    """JSON, in the place of words."""
+
+    name: str = ""
+    schema: object = None  # None: any object will do
+
+
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One request for an answer."""
 
@@ -33,9 +40,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[Tool, ...] = ()  # those that may be called now
     must_call: bool = False
     parallel_calls: bool = True
-    wants_json: bool = False
-    schema: object = None  # of the JSON that is wanted; None: any object
-    schema_name: str = ""
+    form: Form | None = None  # of the answer
     cap: int | None = None  # the most output tokens, reasoning among them
     effort: str | None = None
     stop: tuple[str, ...] = ()
