@@ -13,7 +13,7 @@ from fakes.responses_writer import Writer
 
 RESPONSES, EMBEDDINGS, COMPLETIONS = "/responses", "/embeddings", "/completions"
 MARK = "plan="
-"""In front of a plan that travels in what is said, in hexadecimal: for requests whose `user` does not come so far."""
+"""In front of a plan that travels in what is said, in hexadecimal: for requests of which no field comes so far."""
 
 _MARKED = re.compile(rb"plan=((?:[0-9a-f]{2})+)")
 _HOLE = "the usage goes here"
@@ -38,14 +38,15 @@ def mark(plan: bytes) -> str:
 
 
 def plan_in(body: bytes) -> str:
-    """Find the plan of a request: in its `user`, or in what is said.
+    """Find the plan of a request: in its `metadata`, in its `user` where it has no other, or in what is said.
 
     Raises:
         ValueError: it has none.
     """
-    user = json.loads(body).get("user")
-    if isinstance(user, str) and user.startswith("{"):
-        return user
+    fields = json.loads(body)
+    for told in ((fields.get("metadata") or {}).get("plan"), fields.get("user")):
+        if isinstance(told, str) and told.startswith("{"):
+            return told
     marked = _MARKED.search(body)
     if marked is None:
         raise ValueError("a request came without its plan")

@@ -51,7 +51,7 @@ class Conduct(StrEnum):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is to become of one request; it travels in the request's `user`."""
+    """What is to become of one request; it travels with the request; see `answers.plan_in`."""
 
     tag: str  # the request's own name; no other request has it
     conduct: Conduct = Conduct.FINE

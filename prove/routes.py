@@ -77,7 +77,7 @@ def _write_responses(plan: Plan, model: str, fields: Mapping[str, object], *, is
     part = {"type": "input_file", "file_id": "file-of-any-size"} if is_open else _said(_TEXT)
     cap = {} if is_open else {"max_output_tokens": CAP}
     body = {"model": model, "input": [{"role": "user", "content": [part]}], "stream": plan.stream}
-    return msgspec.json.encode({**body, **cap, **fields, "user": _encoded(plan).decode()})
+    return msgspec.json.encode({**body, **cap, **fields, "metadata": {"plan": _encoded(plan).decode()}})
 
 
 def _said(text: str) -> dict[str, str]:
@@ -85,7 +85,7 @@ def _said(text: str) -> dict[str, str]:
 
 
 def _write_messages(plan: Plan, model: str, fields: Mapping[str, object], *, is_open: bool) -> bytes:
-    """The plan stands in the text: a user's name goes upstream shortened."""
+    """The plan stands in the text: nothing else of a request comes so far as it was written."""
     content: list[dict[str, object]] = [{"type": "text", "text": f"{_TEXT} {mark(_encoded(plan))}"}]
     if is_open:
         source = {"type": "url", "url": "https://example.com/of-any-size.pdf"}

@@ -144,7 +144,7 @@ def write_body(plan: Plan, model: str, content: object, **fields: object) -> byt
     body: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": content}], **fields}
     if plan.stream:
         body["stream"] = True
-    return msgspec.json.encode(body | {"user": msgspec.json.encode(plan).decode()})
+    return msgspec.json.encode(body | {"metadata": {"plan": msgspec.json.encode(plan).decode()}})
 
 
 def write_usage(prompt: int, completion: int, **parts: int) -> str:

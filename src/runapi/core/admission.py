@@ -39,6 +39,7 @@ class RequestShape(msgspec.Struct, frozen=True, kw_only=True):
     list_items: int = 0  # most entries of lists and objects in them
     image_tokens: int = 0  # the most that its images can count
     is_open: bool = False  # holds what bytes do not bound: a document, sound, a search of the web
+    texts: int = 1  # that are read apart from each other, so that the model's limit holds for each
     output_cap: int | None = None  # what the client asked for, per choice
     choices: int = 1
     service_tier: str | None = None
@@ -71,7 +72,7 @@ def input_upper_bound(shape: RequestShape, model: Model) -> int:
     bound = shape.text_bytes + shape.image_tokens + AROUND
     if shape.has_tools:
         bound += shape.list_items * PER_LIST_ITEM + AROUND_TOOLS
-    return min(bound, model.max_input_tokens)
+    return min(bound, model.max_input_tokens * shape.texts)
 
 
 def priced_tier(asked: str | None, served: str | None) -> str | None:

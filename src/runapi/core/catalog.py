@@ -69,3 +69,8 @@ class Catalog(msgspec.Struct, frozen=True):
 
     def get(self, model_id: str) -> Model | None:
         return self.models.get(model_id)
+
+    def find(self, name: str) -> Model | None:
+        """The model of this id, or else the one whose snapshot has this name: both are the same model to us."""
+        model = self.models.get(name)
+        return model or next((model for model in self.models.values() if model.snapshot == name), None)

@@ -20,6 +20,8 @@ from runapi.core.receipts import (
     signature_fits,
 )
 
+_MOST_WORDS = 300
+
 
 class Verdict(NamedTuple):
     """What came of a check: `fault` is one sentence, or None where all is well."""
@@ -42,10 +44,25 @@ def check_receipt(file: bytes, public_key: bytes | None = None) -> Verdict:
     try:
         signed = msgspec.json.decode(text, type=SignedReceipt)
     except msgspec.ValidationError as fault:
-        return Verdict(f"The file is no receipt of this form: {fault}.")
+        return Verdict(_other_form(text) or f"The file is no receipt of this form: {fault}.")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Verdict("The file is no receipt: it does not hold one JSON object in UTF-8.")
     return Verdict(_fault(signed, text, public_key), signed)
+
+
+def _other_form(text: bytes) -> str | None:
+    """What a file is that is JSON, and nothing like a receipt; None where it may have been one."""
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    match found:
+        case {"error": {**error}}:
+            words = "".join(filter(str.isprintable, str(error.get("message") or "it does not say which")))
+            return f"The file is no receipt, but the error that came in its place: {words[:_MOST_WORDS]}"
+        case {**names} if not names.keys().isdisjoint(SignedReceipt.__struct_fields__):
+            return None
+    return "The file is no receipt: it holds other JSON. `runapi receipts show ID` prints one."
 
 
 def _fault(signed: SignedReceipt, text: bytes, public_key: bytes | None) -> str | None:

@@ -180,7 +180,7 @@ def unknown_transfer_coding(coding: str) -> Problem:
 def bad_json() -> Problem:
     return Problem(
         400,
-        "We could not parse the JSON body of your request. The OpenAI API expects a JSON payload in UTF-8: check for "
+        "We could not parse the JSON body of your request. This API expects a JSON payload in UTF-8: check for "
         "a missing brace, a trailing comma or a truncated body.",
         code="invalid_json",
     )
@@ -333,6 +333,15 @@ def upstream_bad_reply() -> Problem:
         "The service behind this model sent an answer that could not be read. Nothing was charged; try again.",
         type="server_error",
         code="upstream_bad_reply",
+    )
+
+
+def answer_too_long(most_bytes: int) -> Problem:
+    """Refuse to pass on what is too long for one piece; asked again it would be too long again."""
+    return Problem(
+        400,
+        f"The answer is longer than {most_bytes >> 20} MiB, and was not charged. Ask for a stream, or for less of it.",
+        code="answer_too_long",
     )
 
 

@@ -48,3 +48,4 @@ class RequestRecord(msgspec.Struct, kw_only=True):
         0  # what the operator is charged, by the official price and the upstream's ratio
     )
     dropped: tuple[str, ...] = ()  # parameters left out because the model refuses them
+    upstream_error: str | None = None  # of the last attempt that failed: "401 invalid_api_key"

@@ -4,7 +4,7 @@ The first sentences are OpenAI's, on which clients match. What belongs to anothe
 told exactly as what does not exist.
 """
 
-from runapi.core.problems import Problem
+from runapi.core.problems import Problem, invalid_value
 
 _KEPT = "Answers are kept for some days, in their account and mode, unless their request says store: false."
 
@@ -33,21 +33,15 @@ def unknown_item(item_id: str) -> Problem:
 
 
 def too_many_named(most: int) -> Problem:
-    return Problem(
-        400,
-        f"Invalid value for 'input': at most {most} items may be named by their ids alone. Send the others themselves.",
-        param="input",
-        code="invalid_value",
+    return invalid_value(
+        "input", f"at most {most} items may be named by their ids alone. Send the others themselves."
     )
 
 
 def unknown_place(param: str, item_id: str) -> Problem:
     """Refuse to go on behind an item that is not in the list."""
-    return Problem(
-        400,
-        f"Invalid value for '{param}': there is no item with id '{item_id}' in this list. Use an id from its last page.",
-        param=param,
-        code="invalid_value",
+    return invalid_value(
+        param, f"there is no item with id '{item_id}' in this list. Use an id from its last page."
     )
 
 
@@ -61,9 +55,4 @@ def not_in_the_background() -> Problem:
 
 
 def stored_response_not_streamed() -> Problem:
-    return Problem(
-        400,
-        "Invalid value for 'stream': a stored response is given whole here. Leave 'stream' out.",
-        param="stream",
-        code="invalid_value",
-    )
+    return invalid_value("stream", "a stored response is given whole here. Leave 'stream' out.")

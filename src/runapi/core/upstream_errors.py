@@ -9,15 +9,22 @@ from enum import StrEnum
 import msgspec
 
 from runapi.core import problems
+from runapi.core.failed_attempts import Fault, shorten
 from runapi.core.problems import Problem
 
 MOST_RETRY_AFTER_S = 60
 _RETRY_AFTER_S = 5  # where an upstream says nothing that can be read
 _MOST_MESSAGE = 2_000
 _MOST_WORD = 100
-_SECRET = re.compile(r"\b(?:sk|pk|rk|key|runapi)[-_][A-Za-z0-9_*-]{8,}")
+_LONGEST_HEAD = 1_000  # bytes of a page before it shows itself as one
+_PAGE = "html"
+_SECRET = re.compile(
+    r"\b(?:(?:sk|pk|rk|key|runapi)[-_][A-Za-z0-9_*-]{8,}|(?:org-|proj_)[A-Za-z0-9]{16,})"
+)  # of keys, and of the accounts that they belong to
 _MARKUP = re.compile(r"<\s*(?:!doctype|html|head|body|title|script)\b", re.IGNORECASE)
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)(?:\.\d+)?s)?(?:(\d+)(?:\.\d+)?ms)?")
+_DURATION = re.compile(
+    r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})(?:\.\d+)?s)?(?:(\d{1,9})(?:\.\d+)?ms)?", re.ASCII
+)
 _SECOND = timedelta(seconds=1)
 _LIMITS = ("requests", "tokens")
 _ANTHROPIC_LIMITS = ("requests", "tokens", "input-tokens", "output-tokens")
@@ -29,6 +36,9 @@ _ACCOUNT_TROUBLE = re.compile(
     r"(?:Your credit balance is too low|You have reached your specified API usage limits"
     r"|This organization has been disabled)\b[^:]*(?:\d\d:\d\d UTC\.?)?"
 )
+_NO_MODEL = {"model_not_found", "deploymentnotfound"}
+_OF_MODEL = re.compile(r"\b(?:models?|deployment)\b", re.IGNORECASE)
+_OF_ADDRESS = re.compile(r"\b(?:url|uri|path|route)\b", re.IGNORECASE)
 _TOO_LONG = re.compile(r"prompt is too long|input length and `max_tokens` exceed context limit")
 _ADDRESS = re.compile(r"https?://(?!platform\.openai\.com|help\.openai\.com)[^\s\"'<>)]+")
 
@@ -48,6 +58,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
     blame: Blame
     problem: Problem
+    fault: Fault  # for the operator
     rest_s: int = 0  # how long to leave that upstream alone
 
 
@@ -70,18 +81,22 @@ class Redaction(msgspec.Struct, frozen=True):
     their_model: str
     our_model: str
 
-    def apply(self, text: str) -> str:
-        """Replace all of it, and whatever looks like a key or an address."""
+    def hide_keys(self, text: str) -> str:
+        """Replace the key, and whatever looks like one: all that the operator's log must not hold."""
         if self.api_key:
             text = text.replace(self.api_key, "***")
-        text = _ADDRESS.sub("(address left out)", _SECRET.sub("***", text))
+        return _SECRET.sub("***", text)
+
+    def apply(self, text: str) -> str:
+        """Replace all of it, and whatever looks like a key or an address."""
+        text = _ADDRESS.sub("(address left out)", self.hide_keys(text))
         if self.host:
             text = text.replace(self.host, "(host left out)")
         return text.replace(self.their_model, self.our_model)[:_MOST_MESSAGE]
 
     def apply_to_word(self, word: str | None) -> str | None:
         """Do the same to the name of a parameter or a kind of error."""
-        return None if word is None else self.apply(word)[:_MOST_WORD]
+        return None if word is None else _word(self.apply(word))
 
 
 def judge(status: int, body: bytes, wait_s: int, redaction: Redaction) -> Refusal:
@@ -95,17 +110,61 @@ def judge(status: int, body: bytes, wait_s: int, redaction: Redaction) -> Refusa
     """
     error = _read_error(body)
     code = str(error.code) if error.code is not None else None
+    blame, problem, rest_s = _blame(status, error, code, wait_s, redaction)
+    message = shorten(redaction.hide_keys(_plain(error.message) or ""))
+    return Refusal(blame, problem, Fault(_what(status, error, body, redaction), status, message), rest_s)
+
+
+def _blame(
+    status: int, error: _Error, code: str | None, wait_s: int, redaction: Redaction
+) -> tuple[Blame, Problem, int]:
+    """Whose fault a refusal is, what the client is told, and how long to leave the upstream alone."""
     if status in (401, 402, 403) or _is_account_trouble(error):
-        return Refusal(Blame.ACCOUNT, problems.upstream_refused_us(), rest_s=MOST_RETRY_AFTER_S)
+        return Blame.ACCOUNT, problems.upstream_refused_us(), MOST_RETRY_AFTER_S
     if status == 429 or error.type == "rate_limit_error":
-        return Refusal(Blame.LOAD, problems.upstream_busy(wait_s), rest_s=wait_s)
+        return Blame.LOAD, problems.upstream_busy(wait_s), wait_s
     if status == 404:
-        return Refusal(Blame.MODEL, problems.unknown_model(redaction.our_model))
+        return (*_blame_missing(error, code, redaction), 0)
     if error.type == "overloaded_error":
-        return Refusal(Blame.UPSTREAM, _own_fault(529))
+        return Blame.UPSTREAM, _own_fault(529), 0
     if status in (400, 413, 415, 422):
-        return Refusal(Blame.REQUEST, _told(status, error, code, redaction))
-    return Refusal(Blame.UPSTREAM, _own_fault(status))
+        return Blame.REQUEST, _told(status, error, code, redaction), 0
+    return Blame.UPSTREAM, _own_fault(status), 0
+
+
+def _blame_missing(error: _Error, code: str | None, redaction: Redaction) -> tuple[Blame, Problem]:
+    """What a 404 says is not there: the model, a thing that the request names (an item, a file), or else our URL.
+
+    The last is a base URL that is wrong, or a page of a proxy's: the operator's trouble, of which the client's request
+    knows nothing.
+    """
+    if code != "unknown_url":
+        if _is_about_model(error, code, redaction):
+            return Blame.MODEL, problems.unknown_model(redaction.our_model)
+        if error.param:
+            return Blame.REQUEST, _told(404, error, code, redaction)
+    return Blame.UPSTREAM, problems.upstream_refused_us()
+
+
+def _is_about_model(error: _Error, code: str | None, redaction: Redaction) -> bool:
+    if error.param == "model" or not _NO_MODEL.isdisjoint(((code or "").lower(), (error.type or "").lower())):
+        return True
+    message = error.message or ""
+    if _OF_ADDRESS.search(message):
+        return False
+    return redaction.their_model in message or bool(_OF_MODEL.search(message))
+
+
+def _what(status: int, error: _Error, body: bytes, redaction: Redaction) -> str:
+    """A refusal in two words, as the request's row keeps it."""
+    word = error.code if isinstance(error.code, str) else None  # as a number it is the status again
+    word = word or error.type or (_PAGE if _MARKUP.search(body[:_LONGEST_HEAD].decode("latin-1")) else "")
+    return f"{status} {_word(redaction.hide_keys(word))}".rstrip()
+
+
+def _word(text: str) -> str:
+    """A short word for a row: nothing that no terminal or database takes."""
+    return "".join(each if each.isprintable() else "?" for each in text)[:_MOST_WORD]
 
 
 def _is_account_trouble(error: _Error) -> bool:
@@ -130,7 +189,7 @@ def _told(status: int, error: _Error, code: str | None, redaction: Redaction) ->
     )
 
 
-def repeat(status: int, body: bytes, wait_s: int | None) -> Refusal:
+def repeat(status: int, body: bytes, wait_s: int | None, *, should_retry: bool | None = None) -> Refusal:
     """Pass a refusal on as it is: the sandbox's, which the client asked for."""
     error = _read_error(body)
     problem = Problem(
@@ -139,9 +198,10 @@ def repeat(status: int, body: bytes, wait_s: int | None) -> Refusal:
         type=error.type or "invalid_request_error",
         param=error.param,
         code=str(error.code) if error.code is not None else None,
+        should_retry=should_retry,
         retry_after_s=wait_s,
     )
-    return Refusal(Blame.REQUEST, problem)
+    return Refusal(Blame.REQUEST, problem, Fault(f"{status} {_word(problem.code or problem.type)}", status))
 
 
 def _own_fault(status: int) -> Problem:
@@ -180,7 +240,7 @@ def _until(date: str, now: datetime) -> int:
     """Seconds from `now` to an HTTP date; 0 where it is none."""
     try:
         return _seconds_to(parsedate_to_datetime(date), now)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a year with a dozen digits
         return 0
 
 

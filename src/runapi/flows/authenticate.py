@@ -6,6 +6,7 @@ from runapi.core import problems
 from runapi.core.keys import Principal, digest, is_well_formed, redacted
 
 MOST_REMEMBERED = 10_000
+_LONGEST_REMEMBERED = 200  # bytes of a header: longer ones are mostly white space
 
 
 class Keyring:
@@ -42,9 +43,16 @@ class Keyring:
         principal = self._principals.get(digest(key, self._pepper)) if is_well_formed(key) else None
         if principal is None:
             raise problems.invalid_key(redacted(key))
-        if authorization is not None and x_api_key is None and len(self._lately) < MOST_REMEMBERED:
-            self._lately[authorization] = principal
+        if authorization is not None and x_api_key is None:
+            self._remember(authorization, principal)
         return principal
+
+    def _remember(self, authorization: bytes, principal: Principal) -> None:
+        """Know a header at once the next time; one key in ten thousand spellings takes the room for a while only."""
+        if len(authorization) <= _LONGEST_REMEMBERED:
+            if len(self._lately) >= MOST_REMEMBERED:
+                self._lately.clear()
+            self._lately[authorization] = principal
 
 
 def _bearer(authorization: bytes) -> str:

@@ -68,6 +68,7 @@ ALL = (
         add_upstream.try_upstream,
     ),
     Command("requests.list", show_requests.ListRequests, show_requests.list_requests),
+    Command("requests.show", show_requests.ShowRequest, show_requests.show_request),
     Command("models.list", show_models.ListModels, show_models.list_models),
     Command("prices.show", publish_prices.ShowPrices, publish_prices.show_prices),
     Command("prices.diff", publish_prices.DiffPrices, publish_prices.diff_prices),

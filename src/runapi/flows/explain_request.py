@@ -126,15 +126,22 @@ def explain_request(
     Raises:
         Problem: 404, there is none.
     """
-    record = find_request(connection, request_id)
-    if record is not None:
-        if not is_own(principal, record):
-            raise unknown_request(request_id)
-        return _explain_ended(connection, record, public_url)
-    running = find_open_hold(connection, request_id)
-    if running is None or not is_own(principal, running):
+    found = find_any_request(connection, request_id)
+    if found is None or not is_own(principal, found):
         raise unknown_request(request_id)
-    return _explain_running(connection, running)
+    return explain(connection, found, public_url)
+
+
+def find_any_request(connection: Connection, request_id: str) -> RequestRecord | RunningHold | None:
+    """Give the row of a request that has ended, or the hold of one that runs, whoever made it."""
+    return find_request(connection, request_id) or find_open_hold(connection, request_id)
+
+
+def explain(connection: Connection, found: RequestRecord | RunningHold, public_url: str) -> Explanation:
+    """Explain what `find_any_request` gave."""
+    if isinstance(found, RequestRecord):
+        return _explain_ended(connection, found, public_url)
+    return _explain_running(connection, found)
 
 
 def give_own_receipt(
@@ -146,11 +153,10 @@ def give_own_receipt(
         Problem: 404, there is no such request, or it has no receipt.
         ReceiptImpossible: what is stored does not add up; nothing is signed.
     """
-    record = find_request(connection, request_id)
-    if record is None or not is_own(principal, record):
-        running = find_open_hold(connection, request_id) if record is None else None
-        if running is None or not is_own(principal, running):
-            raise unknown_request(request_id)
+    found = find_any_request(connection, request_id)
+    if found is None or not is_own(principal, found):
+        raise unknown_request(request_id)
+    if not isinstance(found, RequestRecord):
         raise no_receipt(request_id)
     try:
         return give_receipt(connection, office, request_id, principal.account_id)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from runapi.core.body_room import BodyRoom
 from runapi.core.tries import Tries
 from runapi.flows.desk import nothing_waits
 from runapi.flows.payment_rows import KeyShown
@@ -41,6 +42,7 @@ class FrontDesk:
     reports: asyncio.Semaphore = field(default_factory=_one_report)
     counts: asyncio.Semaphore = field(default_factory=_few_counts)
     readings: asyncio.Semaphore = field(default_factory=_few_readings)
+    bodies: BodyRoom = field(default_factory=BodyRoom)
     receipt_key: KeyShown | None = None
 
 

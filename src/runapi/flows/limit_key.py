@@ -100,10 +100,13 @@ def _read_models(catalog: Catalog, models: list[str] | None) -> tuple[str, ...] 
         return None
     if not models:
         raise CommandRefused("Name at least one model. To end a key, revoke it: runapi keys revoke KEY")
-    for model in models:
-        if catalog.get(model) is None:
-            raise CommandRefused(unknown_model(catalog, model))
-    return tuple(dict.fromkeys(models))
+    found: dict[str, None] = {}
+    for name in models:
+        model = catalog.find(name)
+        if model is None:
+            raise CommandRefused(unknown_model(catalog, name))
+        found[model.id] = None
+    return tuple(found)
 
 
 def _read_networks(networks: list[str] | None) -> tuple[str, ...] | None:

@@ -114,6 +114,7 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str | None
     upstream_model: str | None
     upstream_request_id: str | None
+    upstream_error: str | None  # of the last attempt that failed
     attempts: int
     first_byte_us: int | None
     total_us: int
@@ -235,6 +236,7 @@ def request_row(record: RequestRecord, key: Key | None) -> RequestRow:
         upstream=record.upstream,
         upstream_model=record.upstream_model,
         upstream_request_id=record.upstream_request_id,
+        upstream_error=record.upstream_error,
         attempts=record.attempts,
         first_byte_us=record.first_byte_us,
         total_us=record.total_us,

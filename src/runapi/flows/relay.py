@@ -143,12 +143,12 @@ class Relay:
         return Settlement(self._till, record, lambda: (time.perf_counter_ns() - started_ns) // 1000, keep)
 
     def find_model(self, model_id: str) -> Model:
-        """Look a model up.
+        """Look a model up by its id or by the name of its snapshot.
 
         Raises:
             Problem: 404 unknown, 410 retired.
         """
-        model = self._catalog.get(model_id)
+        model = self._catalog.find(model_id)
         if model is None:
             raise problems.unknown_model(model_id[:100])
         may_be_retired = model.shutdown_date is not None or model.status is not ModelStatus.ACTIVE
@@ -172,6 +172,7 @@ class Relay:
         record = settlement.record
         record.model, record.stream = asking.model[:100], asking.stream
         model = self.find_model(asking.model)
+        record.model = model.id  # of which the client may have named the snapshot
         ceiling_nano = read_ceiling(asking.fields, max_costs)
         preferred = await self._memory.open(principal, asking)
         asking.prepare(

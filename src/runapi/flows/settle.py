@@ -17,6 +17,7 @@ from runapi.core.money import nano_from_pico
 from runapi.core.pricing import FREE, Charge, charge, rates_for
 from runapi.core.receipts import ReceiptSource
 from runapi.core.records import Outcome, RequestRecord
+from runapi.core.refusal_rows import RefusalRows
 from runapi.core.routing import COST_RATIO_ONE_PPM, Deployment
 from runapi.core.stored_responses import StoredResponse
 from runapi.core.usage import Usage, UsageSource
@@ -26,6 +27,8 @@ from runapi.store.faults import LedgerUnavailable
 from runapi.store.ledger.writer import LedgerWriter
 from runapi.store.record_log import RecordLog
 
+_MOST_REPORT_BYTES = 16 * 1024  # of an upstream's words on its usage: more of them are no report
+_LONGEST_TIER = 40
 _log = structlog.get_logger("runapi.settle")
 
 
@@ -52,7 +55,17 @@ class Till:
     def __init__(self, ledger: LedgerWriter, admission: Admission, log: RecordLog) -> None:
         self.ledger = ledger
         self.admission = admission
-        self.log = log
+        self._log = log
+        self._refusal_rows = RefusalRows()
+
+    def note_refused(self, record: RequestRecord) -> None:
+        """Leave the row of a request that was refused before its hold; a key's storm leaves no more than it may."""
+        over = self._refusal_rows.take(record.key_id, time.monotonic_ns() // 1_000)
+        if not over:
+            record.model = _storable(record.model)  # as the customer wrote it
+            self._log.add(record)
+        elif over == 1:
+            _log.warning("refused requests leave no rows for a while", key_id=record.key_id)
 
 
 class Settlement:
@@ -196,10 +209,11 @@ class Settlement:
             return None
         self.ended = True
         record = self.record
-        record.status, record.error_code, record.outcome = status, code, outcome
+        record.status, record.outcome = status, outcome
+        record.error_code = None if code is None else _storable(code)  # it may be an upstream's
         record.total_us = self.elapsed_us()
         if self.hold is None:
-            self._till.log.add(record)
+            self._till.note_refused(record)
             return None
         self._till.admission.leave(self.hold, 0, record.usage.total)
         return self._void(code or outcome.value)
@@ -215,14 +229,15 @@ class Settlement:
             now_us,
             self.request_sha256,
             self.sent.digest(),
-            None if counted.verbatim is None else counted.verbatim.decode(),
+            _report(counted.verbatim),
             hold.price.version,
             rates_for(hold.price.ours, counted.usage, self.record.service_tier),
         )
 
     def _note_consumed(self, deployment: Deployment | None, counted: Counted, tier: str | None) -> None:
         record = self.record
-        record.usage, record.usage_source, record.service_tier = counted.usage, counted.source, tier
+        record.usage, record.usage_source = counted.usage, counted.source
+        record.service_tier = None if tier is None else _word(tier)
         if deployment is not None:
             official = charge(self._held().price.official, counted.usage, counted.tier)
             ratio_ppm = deployment.upstream.cost_ratio_ppm
@@ -232,3 +247,18 @@ class Settlement:
         if self.hold is None:
             raise RuntimeError("a request is admitted before it is priced")
         return self.hold
+
+
+def _report(verbatim: bytes | None) -> str | None:
+    """An upstream's own report as a receipt shows it; None where it is too long to be one."""
+    return None if verbatim is None or len(verbatim) > _MOST_REPORT_BYTES else verbatim.decode()
+
+
+def _storable(text: str) -> str:
+    """A text without NUL, which PostgreSQL refuses."""
+    return text.replace("\0", "\ufffd")
+
+
+def _word(tier: str) -> str | None:
+    """A service tier as a row has it; None for what an upstream made up, and no price list has rates for."""
+    return tier if len(tier) <= _LONGEST_TIER and tier.isprintable() else None

@@ -6,9 +6,11 @@ settles it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -16,6 +18,7 @@ from msgspec import Raw
 from sqlalchemy import Connection
 
 from runapi.core import limit_problems, problems
+from runapi.core.body_room import BodyRoom
 from runapi.core.keys import Mode, Principal
 from runapi.core.records import RequestRecord
 from runapi.core.stored_response_problems import (
@@ -45,6 +48,12 @@ MOST_ACCOUNT_BYTES = 256 * 1024 * 1024
 
 MOST_NAMED = 1_000
 """Items that a request may name by their ids alone; each is looked for."""
+
+MOST_UNPACKED_BYTES = 4 * MOST_BYTES
+"""Of the answers in which they stand: a small request may name small items of many large answers."""
+
+MOST_OPENING = 2
+"""Requests of one account that are made whole at the same time: it is not paid for yet, and each may take 100 MB."""
 
 _LOOKED_AT_EVERY = 16  # of that: how much is written before it is added up
 _LARGE_BYTES = 64 * 1024  # what takes longer than a thread to begin
@@ -97,6 +106,8 @@ class StoredResponses:
         self._days = days
         self._most_account_bytes = most_account_bytes
         self._written: dict[tuple[int, Mode], int] = {}  # bytes since they were added up
+        self._turns: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()  # by account
+        self._waiting = BodyRoom()
 
     # ---- a request that goes on --------------------------------------------------------------------------
 
@@ -113,17 +124,33 @@ class StoredResponses:
             return Conversation(asked, asked)
         if len(named) > MOST_NAMED:
             raise too_many_named(MOST_NAMED)
-        found = await self._run(_find, self._shelf(principal), previous_id, named)
-        if previous_id is not None and found.previous is None:
-            raise unknown_previous_response(previous_id[:_LONGEST_SHOWN])
-        request = await asyncio.to_thread(
-            _join, asked, found
-        )  # nobody knows how large it is before it is unpacked
+        async with self._turn(principal.account_id, len(asked.fields.get("input", b""))):
+            found = await self._run(_find, self._shelf(principal), previous_id, named)
+            if previous_id is not None and found.previous is None:
+                raise unknown_previous_response(previous_id[:_LONGEST_SHOWN])
+            # In a thread: nobody knows how large it is before it is unpacked.
+            request = await asyncio.to_thread(_join, asked, found)
         return Conversation(asked, request, found.upstream)
 
     async def expand(self, principal: Principal, request: ResponsesRequest) -> ResponsesRequest:
         """Give what `open` makes for an upstream."""
         return (await self.open(principal, request)).request
+
+    @asynccontextmanager
+    async def _turn(self, account_id: int, size: int) -> AsyncIterator[None]:
+        """Wait until it is this account's turn, with a request of `size` bytes in hand.
+
+        Raises:
+            Problem: 429, too much of it waits already.
+        """
+        problem = self._waiting.take(account_id, size)
+        if problem is not None:
+            raise problem
+        try:
+            async with self._turns.setdefault(account_id, asyncio.Semaphore(MOST_OPENING)):
+                yield
+        finally:
+            self._waiting.give_back(account_id, size)
 
     # ---- an answer that is kept --------------------------------------------------------------------------
 
@@ -241,9 +268,12 @@ def _find(
 
 def _join(asked: ResponsesRequest, found: _Found) -> ResponsesRequest:
     named: dict[str, Raw] = {}
+    unpacked_bytes = 0
     for stored in found.holding:
-        named |= items_by_id(unpack(stored.body), stored.item_ids)
-        if sum(map(len, named.values())) > MOST_BYTES:
+        body = unpack(stored.body)
+        unpacked_bytes += len(body)
+        named |= items_by_id(body, stored.item_ids)
+        if unpacked_bytes > MOST_UNPACKED_BYTES or sum(map(len, named.values())) > MOST_BYTES:
             raise problems.body_too_large(MOST_BYTES)
     return with_history(asked, () if found.previous is None else _history(found.previous), named)
 

@@ -16,7 +16,7 @@ from runapi.core.problems import Problem
 from runapi.core.records import Outcome
 from runapi.core.usage import UsageSource
 from runapi.flows.checkpoint import EVERY_S, Checkpoints
-from runapi.flows.client_side import ClientSide, Header
+from runapi.flows.client_side import ClientSide
 from runapi.flows.estimate import estimate_usage
 from runapi.flows.exchange import (
     Attempts,
@@ -24,21 +24,18 @@ from runapi.flows.exchange import (
     Exchange,
     Interrupt,
     Patience,
+    Then,
     check_stream_head,
-    reply_headers,
     say_goodbye,
 )
 from runapi.flows.memory import Memory
 from runapi.flows.settle import Counted, Settlement
-from runapi.flows.stream_beats import Beats
 from runapi.flows.stream_times import StreamTimes
+from runapi.flows.stream_writer import StreamWriter
 from runapi.upstream.client import BrokenReplyError, Reply
-from runapi.wire.endpoints.way import Stream
+from runapi.wire.endpoints.way import Stream, is_due
 from runapi.wire.openai_chat.stream import StreamFault
 
-_EVENT_STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
-_NO_CACHE: Header = (b"cache-control", b"no-cache")
-_NO_PROXY_BUFFER: Header = (b"x-accel-buffering", b"no")
 _LEAST_WAIT_S = 0.005
 _log = structlog.get_logger("runapi.stream")
 
@@ -72,15 +69,13 @@ class StreamRelay:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._checkpoints = Checkpoints(settlement.ledger, exchange.hold, exchange.asking, exchange.record.id)
-        self._times = StreamTimes(patience, self._loop.time())
-        self._beats = Beats()
-        self._writer: asyncio.Task[None] | None = None  # who waits in a send
+        self._times = times = StreamTimes(patience, self._loop.time)
+        self._writer = StreamWriter(
+            client, exchange, attempts, settlement=settlement, times=times, gone=self._note_left
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._reading = False  # an upstream's body is open
-        self._head: list[Header] | None = None
-        self._started = False  # the status has left
         self._over = False  # the last bytes are on their way
-        self._stalled = False
         self._draining = False
         self._interrupt: Interrupt | None = None
         self._drained_bytes = 0
@@ -105,7 +100,7 @@ class StreamRelay:
             self._timer.cancel()
             self._checkpoints.stop()
             unwatch()
-            self._beats.stop()
+            self._writer.end()
             if self._draining:
                 self._drains.give_back()
 
@@ -152,15 +147,17 @@ class StreamRelay:
                 self._reading = False
                 if reply is not None and not self._stream.ended:
                     reply.close()
-            self._attempts.fail(problem)
             if reply is not None and self._stream.is_stopped:  # only the usage is missing
+                self._attempts.fail(problem, Then.ANSWERED)
                 return reply, self._stream.feed_end()
             if (
                 self._stream.delivers
                 or self._times.left_s is not None
                 or self._times.is_late(self._loop.time())
             ):
+                self._attempts.fail(problem, Then.TOLD)
                 raise problem
+            self._attempts.fail(problem)
             self._stream.restart()
 
     async def _pass_one(self, reply: Reply) -> bytes:
@@ -172,6 +169,7 @@ class StreamRelay:
         check_stream_head(reply)
         stream, times = self._stream, self._times
         read, send, clock = reply.read, self._client.send, self._loop.time
+        writer, beats = self._writer, self._writer.beats
         times.heard_s = clock()
         self._reading = True
         hash_sent = self._settlement.sent.update
@@ -184,16 +182,16 @@ class StreamRelay:
             if stream.ended:
                 return out
             if out:
-                if self._started and self._beats.running is None and times.left_s is None:
-                    self._writer, times.write_s, times.spoke_s = self._task, now_s, now_s
-                    try:  # as `_write` would, without its frame: this is done for every chunk
+                if writer.started and beats.running is None and times.left_s is None:
+                    writer.waiting, times.write_s, times.spoke_s = self._task, now_s, now_s
+                    try:  # as `write` would, without its frame: this is done for every chunk
                         await send(out)
                     except asyncio.CancelledError:
-                        self._bear_stall(self._writer)
-                    self._writer = None
+                        writer.bear_stall(self._task)
+                    writer.waiting = None
                     hash_sent(out)
                 else:
-                    await self._write(out)
+                    await writer.write(out)
             if stream.fault is not None:
                 raise BrokenReplyError(stream.fault)
             if times.left_s is not None:
@@ -228,26 +226,27 @@ class StreamRelay:
     async def _finish(self, rest: bytes) -> None:
         """Settle a whole answer, then send its end."""
         await self._be_over()
-        await self._beats.finish()  # they belong to what the receipt and the kept answer say was sent
+        await self._writer.beats.finish()  # they belong to what the receipt and the kept answer say was sent
         stream, settlement, deployment = self._stream, self._settlement, self._attempts.deployment
         counted = await self._count()
-        charge = (settlement.price if stream.delivers else settlement.forgive)(deployment, counted)
+        due = is_due(stream)
+        charge = (settlement.price if due else settlement.forgive)(deployment, counted)
         last = rest + stream.tail(usd(charge.nano), counted.usage)
-        if not stream.delivers:
+        if not due:
             await settlement.void(200, None, Outcome.COMPLETED)
         elif (problem := await self._settle(counted, last)) is not None:
             last = self._say(problem)
-        await self._write(last, last=True)
+        await self._writer.write(last, last=True)
 
     async def _settle(self, counted: Counted, last: bytes) -> Problem | None:
         """Charge a whole answer before its end leaves; give the problem where a begun one cannot be charged."""
-        head = None if self._started else (200, self._headers())
+        head = None if self._writer.started else (200, self._writer.head())
         try:
             stored = await self._memory.keep(self._exchange, self._attempts, last)
             rest = b"" if self._times.left_s is not None else last
             await self._settlement.settle(counted, rest, head, stored=stored)
         except Problem as problem:
-            if not self._started:
+            if not self._writer.started:
                 raise
             return problem
         return None
@@ -255,18 +254,18 @@ class StreamRelay:
     async def _fail(self, problem: Problem) -> None:
         """End an answer that broke off: not charged, and never followed by the end marker."""
         await self._be_over()
-        if not self._started:
+        if not self._writer.started:
             raise problem
         counted = await self._count() if self._stream.delivers else Counted()
         self._settlement.forgive(self._attempts.deployment, counted)
         await self._settlement.void(200, problem.code, Outcome.FAILED)
-        await self._write(self._say(problem), last=True)
+        await self._writer.write(self._say(problem), last=True)
 
     async def _end_unfinished(self) -> None:
         """End an answer whose client has left, charging what had arrived."""
         await self._be_over()
         settlement, deployment = self._settlement, self._attempts.deployment
-        if not self._stream.delivers:
+        if not is_due(self._stream):
             settlement.forgive(deployment, Counted())
             await settlement.void(200, "client_left", Outcome.CANCELLED)
             return
@@ -295,55 +294,8 @@ class StreamRelay:
 
     # ---- to the client -----------------------------------------------------------------------------------
 
-    async def _write(self, data: bytes, *, last: bool = False) -> None:
-        """Send to the client, if it is still there; a reader that stalls counts as gone."""
-        if self._beats.running is not asyncio.current_task():
-            await self._beats.finish()
-        times = self._times
-        if times.left_s is not None:
-            return
-        times.write_s = self._loop.time()
-        if self._beats.running is None:
-            self._writer = writer = self._task
-            times.spoke_s = times.write_s
-        else:
-            self._writer = writer = self._beats.running
-        try:
-            if not self._started:
-                self._started = True
-                self._attempts.keep_way()
-                await self._client.start(200, self._headers())
-            await self._client.send(data, last=last)
-            if not last:
-                self._settlement.sent.update(data)
-        except asyncio.CancelledError:
-            self._bear_stall(writer)
-        finally:
-            self._writer = None
-
-    def _headers(self) -> list[Header]:
-        """Made once, for they say how long it took: what is kept under an idempotency key is what is sent."""
-        if self._head is None:
-            self._head = [*reply_headers(self._exchange, _EVENT_STREAM), _NO_CACHE, _NO_PROXY_BUFFER]
-        return self._head
-
-    def _bear_stall(self, writer: asyncio.Task[None] | None) -> None:
-        """After a send was cancelled: the client counts as gone, if that was for its not reading.
-
-        Raises:
-            CancelledError: it was for something else.
-        """
-        self._writer = None
-        if not self._stalled or writer is None:
-            raise asyncio.CancelledError
-        writer.uncancel()
-        self._stalled = False
-        self._note_left()
-
     def _beat(self) -> None:
-        """Send a sign of life; it is written now, in front of whatever is read from here on."""
-        self._attempts.keep_way()
-        self._beats.begin(self._write(self._stream.heartbeat(self._attempts.way.answer_id, int(time.time()))))
+        self._writer.beat(self._stream.heartbeat(self._attempts.way.answer_id, int(time.time())))
 
     def _say(self, problem: Problem) -> bytes:
         """The last words of an answer that broke off.
@@ -377,18 +329,11 @@ class StreamRelay:
         now_s = self._loop.time()
         if self._timer is not None:
             self._timer.cancel()
-        due_s = self._mind_writer(now_s) if self._writer is not None else self._mind_upstream(now_s)
+        due_s = self._writer.mind(now_s) if self._writer.waiting is not None else self._mind_upstream(now_s)
         if not self._over:
             due_s = min(due_s, self._checkpoints.look(now_s, self._stream))
         due_s = min(due_s, now_s + self._patience.step_s)
         self._timer = self._loop.call_at(max(due_s, now_s + _LEAST_WAIT_S), self._tick)
-
-    def _mind_writer(self, now_s: float) -> float:
-        due_s = self._times.stall_due_s()
-        if now_s >= due_s and self._writer is not None and not self._stalled:
-            self._stalled = True
-            self._writer.cancel()
-        return due_s
 
     def _mind_upstream(self, now_s: float) -> float:
         if self._over:
@@ -404,6 +349,6 @@ class StreamRelay:
         due_s = self._times.beat_due_s()
         if now_s < due_s:
             return due_s
-        if not self._beats.are_barred:
+        if not self._writer.beats.are_barred:
             self._beat()
         return self._times.note_beat(now_s)

@@ -1,16 +1,20 @@
 """When things last happened to a stream, and what is due because of it. Seconds of the loop's clock."""
 
+from collections.abc import Callable
+
 from runapi.flows.exchange import Interrupt, Patience
 
 
 class StreamTimes:
     """The times of one stream; whoever does something notes it here."""
 
-    __slots__ = ("_beat_s", "_patience", "began_s", "heard_s", "left_s", "spoke_s", "write_s")
+    __slots__ = ("_beat_s", "_patience", "began_s", "heard_s", "left_s", "now_s", "spoke_s", "write_s")
 
-    def __init__(self, patience: Patience, now_s: float) -> None:
+    def __init__(self, patience: Patience, clock: Callable[[], float]) -> None:
+        """Begin now; `clock` is the loop's."""
         self._patience = patience
-        self.began_s = now_s
+        self.now_s = clock
+        self.began_s = now_s = clock()
         self.heard_s = now_s  # when the upstream was last heard of
         self.spoke_s = now_s  # when the client last got something of the upstream's
         self.write_s = 0.0  # when the newest send began

@@ -5,7 +5,6 @@ from enum import StrEnum
 
 import msgspec
 
-from runapi.core.keys import Mode
 from runapi.store.database import Database
 from runapi.store.recent_traffic import RecentRequest, list_recent_traffic
 from runapi.upstream.pool import UpstreamPool
@@ -33,7 +32,7 @@ class ModelState(msgspec.Struct, frozen=True):
     """One model in the last hour."""
 
     condition: Condition
-    upstreams: int  # how many could be tried for it now
+    upstreams: int  # how many serve it, be it that they are limited for the moment
     requests: int
     failures: int
     first_byte_ms: int | None = None  # the median; None: too few requests to say
@@ -70,7 +69,7 @@ class ModelWatch:
         for row in rows:
             by_model.setdefault(row.model, []).append(row)
         return now_us, {
-            model: judge(by_model[model], len(self._pool.plan(model, Mode.LIVE))) for model in self._models
+            model: judge(by_model[model], self._pool.count_serving(model)) for model in self._models
         }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import NoReturn
 
 from runapi.core import problems
 from runapi.core.keys import DisconnectPolicy
@@ -13,14 +14,14 @@ from runapi.core.usage import UsageSource
 from runapi.flows.client_side import ClientSide, Header
 from runapi.flows.deadlines import Deadlines, Within
 from runapi.flows.estimate import estimate_usage
-from runapi.flows.exchange import Attempts, Exchange, Interrupt, Patience, reply_headers
+from runapi.flows.exchange import Attempts, Exchange, Interrupt, Patience, Then, reply_headers
 from runapi.flows.memory import Memory
 from runapi.flows.settle import Counted, Settlement
-from runapi.upstream.client import MOST_REPLY_BYTES, BrokenReplyError, read_whole
-from runapi.wire.endpoints.way import Reply
+from runapi.upstream.client import MOST_REPLY_BYTES, BrokenReplyError, TooLongError, read_whole
+from runapi.wire.endpoints.way import Reply, is_due
 from runapi.wire.openai_chat.reply import BadReplyError
 
-_WATCH_AFTER_S = 0.1  # watching takes a twentieth of a short request's work; one that has left is found out then, too
+_WATCH_AFTER_S = 0.1  # watching takes a twentieth of a short request; who has left is found out then, too
 _JSON: Header = (b"content-type", b"application/json")
 
 
@@ -63,7 +64,7 @@ class WholeRelay:
             await self._be_over()
             await self._finish(reply, text)
         except TimeoutError:
-            self._attempts.fail(problems.upstream_timeout())
+            self._attempts.fail(problems.upstream_timeout(), Then.TOLD)
             raise problems.upstream_timeout() from None
         except asyncio.CancelledError:
             await self._resume()
@@ -110,18 +111,22 @@ class WholeRelay:
         """Try upstreams until one gives a whole reply; its text is read where nobody else has counted it.
 
         Raises:
-            Problem: the last one to be tried failed so.
+            Problem: the last one to be tried failed so, or the answer is too long, wherever it comes from.
         """
         while True:
             reply = await self._attempts.open()
+            most_bytes = self._attempts.way.most_reply_bytes or MOST_REPLY_BYTES
             try:
                 with self._deadlines.within(self._patience.first_byte_s) as limit:
-                    most_bytes = self._attempts.way.most_reply_bytes or MOST_REPLY_BYTES
                     body = await read_whole(reply, partial(self._hear, limit), most_bytes=most_bytes)
                 answer = self._attempts.way.read_reply(body)
                 text = "" if answer.usage is not None else answer.text()
             except TimeoutError:
                 self._attempts.fail(problems.upstream_timeout())
+            except TooLongError:
+                if self._attempts.way.most_reply_bytes is not None:
+                    self._refuse_length(most_bytes)
+                self._attempts.fail(problems.upstream_bad_reply())  # nobody asked for anything so long
             except (BrokenReplyError, BadReplyError):
                 self._attempts.fail(problems.upstream_bad_reply())
             else:
@@ -129,6 +134,16 @@ class WholeRelay:
                 return answer, text
             finally:
                 reply.close()
+
+    def _refuse_length(self, most_bytes: int) -> NoReturn:
+        """Give an answer up that is long because the client asked for it: each upstream's would be.
+
+        Raises:
+            Problem: 400.
+        """
+        problem = problems.answer_too_long(most_bytes)
+        self._exchange.record.upstream_error = f"200 {problem.code}"
+        raise problem from None
 
     def _hear(self, limit: Within) -> None:
         record = self._exchange.record
@@ -142,10 +157,11 @@ class WholeRelay:
         """Settle, then send."""
         exchange, settlement, deployment = self._exchange, self._settlement, self._attempts.deployment
         counted = await self._count(reply, text)
-        charge = (settlement.price if reply.delivers else settlement.forgive)(deployment, counted)
-        body = reply.render(exchange.model.id, usd(charge.nano), counted.usage)
+        due = is_due(reply)
+        charge = (settlement.price if due else settlement.forgive)(deployment, counted)
+        body = reply.render(exchange.asking.model, usd(charge.nano), counted.usage)
         headers = self._headers(charge, body)
-        if reply.delivers:
+        if due:
             stored = await self._memory.keep(exchange, self._attempts, body)
             await settlement.settle(counted, body, (200, headers), stored=stored)
         else:

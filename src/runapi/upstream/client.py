@@ -34,6 +34,10 @@ class BrokenReplyError(Exception):
     """The upstream's answer broke off or cannot be HTTP."""
 
 
+class TooLongError(BrokenReplyError):
+    """The upstream's answer is longer than we take; another upstream's would be as long."""
+
+
 class Reply(Protocol):
     """An upstream's answer: its head, and its body as it comes."""
 
@@ -218,7 +222,8 @@ async def read_whole(
         most_bytes: how long it may be.
 
     Raises:
-        BrokenReplyError: it broke off, is longer than `most_bytes`, or is encoded though we asked for it plain.
+        TooLongError: it is longer than `most_bytes`.
+        BrokenReplyError: it broke off, or is encoded though we asked for it plain.
     """
     if reply.headers.get("content-encoding", "identity") != "identity":
         raise BrokenReplyError("content-encoding")
@@ -229,5 +234,5 @@ async def read_whole(
         pieces.append(piece)
         length += len(piece)
         if length > most_bytes:
-            raise BrokenReplyError("too long")
+            raise TooLongError("too long")
     return b"".join(pieces)

@@ -99,6 +99,9 @@ _PATTERNS = [
 """What a path begins and ends with; the first that fits is taken."""
 
 _TWICE = "/v1/v1/"  # clients that add /v1 themselves are given base URLs that end in it (clients.md 1.13)
+_ABSENT = frozenset(
+    ("/v1/responses/compact",)
+)  # at OpenAI only: no id of a response, as it would be taken for here
 
 
 def find_route(method: str, path: str) -> Route:
@@ -111,7 +114,7 @@ def find_route(method: str, path: str) -> Route:
     route = _EXACT.get((method, path))
     if route is not None:
         return route
-    rows = _rows_at(path)
+    rows = () if path in _ABSENT else _rows_at(path)
     asked = "GET" if method == "HEAD" else method
     for route in rows:
         if route.method == asked:

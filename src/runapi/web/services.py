@@ -19,6 +19,7 @@ from runapi.store.ledger.writer import LedgerWriter
 
 if TYPE_CHECKING:
     from runapi.web.hooks.stripe import StripeHook
+    from runapi.web.site.offer_alone import OfferAlone
     from runapi.web.site.site import Site
 
 
@@ -47,7 +48,7 @@ class Services:
     ready: bool = False
     stopping: bool = False
     front_desk: FrontDesk = field(default_factory=FrontDesk)
-    site: "Site | None" = None
+    site: "Site | OfferAlone | None" = None
 
     def body_deadline(self) -> Within:
         """How long a client may take to send its request's body, from now."""

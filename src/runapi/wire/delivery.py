@@ -6,10 +6,11 @@ MOST_TEXT_KEPT = 64 * 1024  # characters
 class Delivery:
     """The delivered part of an answer: what every stream to a client is, whatever its dialect."""
 
-    __slots__ = ("_text_length", "_texts", "delivers")
+    __slots__ = ("_text_length", "_texts", "delivers", "is_capped")
 
     def __init__(self) -> None:
         self.delivers = False  # something to read went to the client: no other attempt can be made
+        self.is_capped = False  # the upstream ended the answer at its output limit
         self._texts: list[str] = []
         self._text_length = 0
 

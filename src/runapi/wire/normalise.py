@@ -10,6 +10,7 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.core.catalog import EFFORTS, Model
+from runapi.wire.look_alikes import is_plain
 from runapi.wire.openai_chat.ask import read_stops
 from runapi.wire.openai_chat.request import NULL, ChatRequest, Fields, is_null
 from runapi.wire.refusals import unknown_word
@@ -28,9 +29,12 @@ _WITHOUT_EFFECT = {
     "top_logprobs": (b"0",),
     "top_p": (b"1", b"1.0"),
 }
+SEARCH = "web_search_options"  # Chat's word for a tool: with it the model searches the web
+SEARCHES = "web_search"  # the name under which that is sold
 _USAGE_WANTED = Raw(b'{"include_usage":true}')
 _TRUE = Raw(b"true")
 _LONGEST_EMPTY = 64  # bytes of an empty list, white space and all
+_LONGEST_WISH = 32  # bytes of stream options that hold nothing but the wish for usage
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
@@ -49,29 +53,41 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
         return msgspec.json.encode(fields)
 
 
-def normalise(request: ChatRequest, model: Model, *, strict: bool = False) -> UpstreamRequest:
+def normalise(
+    request: ChatRequest,
+    model: Model,
+    *,
+    strict: bool = False,
+    refused_tools: frozenset[str] = frozenset(),
+) -> UpstreamRequest:
     """Apply the catalogue's rules for `model`.
 
     Args:
         request: as the client sent it; not changed.
         model: what it asks for.
         strict: refuse, instead of leaving out, a parameter that the model refuses.
+        refused_tools: types of tools that this installation does not sell, such as a search that costs by the call.
 
     Raises:
         Problem: 400 `unsupported_parameter` (strict), or `invalid_value` for an effort that does not exist.
     """
     fields = dict(request.fields)
     fields.pop("max_cost", None)  # ours alone
+    if fields.get("store") == _TRUE:
+        del fields["store"]  # an upstream's account is shared by all: nobody's conversations are kept there
     dropped: list[str] = []
     effort = _set_effort(fields, request.effort, model, dropped)
     stops = _take_stops(fields, request, model) if "stop" in fields else ()
     _rename_cap(fields, request, model)
     _drop_empty_tools(fields)
     drop_refused(fields, model.refuses(effort), dropped)
+    if SEARCH in fields and SEARCHES in refused_tools:
+        drop_refused(fields, (SEARCH,), dropped)
     if strict and dropped:
         raise problems.unsupported_parameter(dropped[0], model.id)
     if request.stream:
-        if not request.wants_usage:
+        options = fields.get("stream_options", NULL)
+        if not request.wants_usage or (len(options) > _LONGEST_WISH and _may_be_misread(options)):
             ask_for_usage(fields)
     else:
         fields.pop("stream_options", None)
@@ -152,10 +168,19 @@ def _drop_empty_tools(fields: Fields) -> None:
 
 
 def ask_for_usage(fields: Fields) -> None:
-    """Ask for the usage chunk, whatever the client asked: metering needs it."""
+    """Ask for the usage chunk, whatever the client asked: metering needs it.
+
+    Options that an upstream might take for this one go (see `look_alikes`).
+    """
     raw = fields.get("stream_options")
     if raw is None or is_null(raw):
         fields["stream_options"] = _USAGE_WANTED
         return
-    options = msgspec.json.decode(raw, type=Fields)
+    given = msgspec.json.decode(raw, type=Fields)
+    options = {name: value for name, value in given.items() if is_plain(name)}
     fields["stream_options"] = Raw(msgspec.json.encode(options | {"include_usage": _TRUE}))
+
+
+def _may_be_misread(options: Raw) -> bool:
+    """Whether another reader of JSON may take one of them for the wish for usage."""
+    return not all(map(is_plain, msgspec.json.decode(options, type=Fields)))

@@ -5,35 +5,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw
 
-from runapi.core import problems
-from runapi.core.admission import RequestShape
 from runapi.wire.meter import read_chat_usage, write_chat_usage
 from runapi.wire.normalise import ask_for_usage
-from runapi.wire.openai_chat.reply import BadReplyError, decode_reply
-from runapi.wire.openai_chat.request import NULL, Fields, decode_part, read_fields, read_text
+from runapi.wire.older_request import OlderRequest, read_model
+from runapi.wire.openai_chat.reply import CAPPED, BadReplyError, decode_reply
+from runapi.wire.openai_chat.request import NULL, decode_part, read_fields
 from runapi.wire.openai_chat.stream import ChatStream
 from runapi.wire.passed_reply import PassedReply
-from runapi.wire.text_input import TextInput, read_text_input
+from runapi.wire.text_input import read_text_input
 
 DEFAULT_CAP = 16
 """Output tokens where nobody names a number: so has it always been here."""
-
-_OUTSIDE_THE_PROMPT = frozenset(
-    (
-        *(
-            "best_of",
-            "echo",
-            "frequency_penalty",
-            "logit_bias",
-            "logprobs",
-            "max_cost",
-            "max_tokens",
-            "model",
-            "n",
-        ),
-        *("presence_penalty", "seed", "stop", "stream", "stream_options", "temperature", "top_p", "user"),
-    )
-)
 
 
 class _StreamOptions(msgspec.Struct):
@@ -63,27 +45,20 @@ class _Known(msgspec.Struct):
 _DECODERS = {field.name: msgspec.json.Decoder(field.type).decode for field in msgspec.structs.fields(_Known)}
 
 
-class CompletionRequest(msgspec.Struct, frozen=True):
-    """A request whose fields have the right types; unknown ones go upstream as they are."""
+class CompletionRequest(OlderRequest, frozen=True):
+    """A request to go on with its input; `best_of` makes more answers than it gives."""
 
-    fields: Fields
-    model: str
-    prompt: TextInput
-    stream: bool
-    wants_usage: bool  # the client asked for the usage chunk of a stream
-    output_cap: int  # for each answer
-    choices: int  # answers made, of all prompts; `best_of` makes more than it gives
-
-    @property
-    def shape(self) -> RequestShape:
-        """What decides how much it can cost."""
-        size = sum(len(raw) for name, raw in self.fields.items() if name not in _OUTSIDE_THE_PROMPT)
-        return RequestShape(text_bytes=size, output_cap=self.output_cap, choices=self.choices)
+    outside_the_input = frozenset(
+        (
+            *("best_of", "echo", "frequency_penalty", "logit_bias", "logprobs", "max_cost", "max_tokens"),
+            *("model", "n", "presence_penalty", "seed", "stop", "stream", "stream_options", "temperature"),
+            *("top_p", "user"),
+        )
+    )
 
     def encode(self, model: str, output_cap: int | None = None) -> bytes:
         """Write the body for one upstream, with its name for the model and at most `output_cap` output tokens."""
-        fields = {name: raw for name, raw in self.fields.items() if name != "max_cost"}
-        fields["model"] = Raw(msgspec.json.encode(model))
+        fields = self.sent(model)
         if output_cap is not None:
             fields["max_tokens"] = Raw(b"%d" % min(output_cap, self.output_cap))
         if self.stream:
@@ -100,9 +75,7 @@ def read_completion_request(body: bytes) -> CompletionRequest:
         Problem: 400, naming the parameter and what was expected.
     """
     fields = read_fields(body)
-    model = read_text(fields, "model")
-    if model is None:
-        raise problems.missing_parameter("model")
+    model = read_model(fields)
     prompt = read_text_input(fields, "prompt")
     known = _Known(
         **{
@@ -124,6 +97,7 @@ def read_completion_request(body: bytes) -> CompletionRequest:
 
 class _Choice(msgspec.Struct):
     text: str
+    finish_reason: Raw = NULL
 
 
 class _Reply(msgspec.Struct):
@@ -152,6 +126,7 @@ def read_completion_reply(body: bytes) -> PassedReply:
         body=body,
         model=reply.model,
         delivers=bool(text),
+        is_capped=any(choice.finish_reason == CAPPED for choice in reply.choices),
         written=text,
         raw_usage=None if usage is None else bytes(reply.usage),
         usage=usage,

@@ -6,41 +6,27 @@ import msgspec
 from msgspec import Meta, Raw
 
 from runapi.core import problems
-from runapi.core.admission import RequestShape
 from runapi.core.usage import Usage
 from runapi.wire.meter import Count
+from runapi.wire.older_request import OlderRequest, read_model
 from runapi.wire.openai_chat.reply import BadReplyError, decode_reply
-from runapi.wire.openai_chat.request import NULL, Fields, decode_part, read_fields, read_text
+from runapi.wire.openai_chat.request import NULL, decode_part, read_fields, read_text
 from runapi.wire.passed_reply import PassedReply
 from runapi.wire.refusals import unknown_word
-from runapi.wire.text_input import TextInput, read_text_input
+from runapi.wire.text_input import read_text_input
 
 MOST_INPUTS = 2_048
 _MOST_VECTOR_BYTES = 3_072 * 34
 """A vector of 3,072 numbers as OpenAI writes it: each on its own line, indented, at most 24 characters and a comma."""
 _MOST_OTHER_BYTES = 16 * 1024 * 1024
 ENCODINGS = ("float", "base64")
-_OUTSIDE_THE_INPUT = frozenset(("model", "encoding_format", "dimensions", "user", "max_cost"))
 _decode_dimensions = msgspec.json.Decoder(Annotated[int, Meta(ge=1)]).decode
 
 
-class EmbeddingsRequest(msgspec.Struct, frozen=True):
-    """A request whose fields have the right types; unknown ones go upstream as they are."""
+class EmbeddingsRequest(OlderRequest, frozen=True):
+    """A request for vectors: there is no output."""
 
-    fields: Fields
-    model: str
-    input: TextInput
-
-    @property
-    def shape(self) -> RequestShape:
-        """What decides how much it can cost: there is no output, and a token is at least a byte."""
-        size = sum(len(raw) for name, raw in self.fields.items() if name not in _OUTSIDE_THE_INPUT)
-        return RequestShape(text_bytes=size, output_cap=0)
-
-    def encode(self, model: str) -> bytes:
-        """Write the body for one upstream, with its name for the model."""
-        fields = {name: raw for name, raw in self.fields.items() if name != "max_cost"}
-        return msgspec.json.encode(fields | {"model": Raw(msgspec.json.encode(model))})
+    outside_the_input = frozenset(("model", "encoding_format", "dimensions", "user", "max_cost"))
 
 
 def read_embeddings_request(body: bytes) -> EmbeddingsRequest:
@@ -50,9 +36,7 @@ def read_embeddings_request(body: bytes) -> EmbeddingsRequest:
         Problem: 400, naming the parameter and what was expected.
     """
     fields = read_fields(body)
-    model = read_text(fields, "model")
-    if model is None:
-        raise problems.missing_parameter("model")
+    model = read_model(fields)
     inputs = read_text_input(fields, "input")
     if len(inputs) > MOST_INPUTS:
         raise problems.invalid_value("input", f"expected at most {MOST_INPUTS} texts, but got {len(inputs)}.")
@@ -62,7 +46,7 @@ def read_embeddings_request(body: bytes) -> EmbeddingsRequest:
     if fields.get("dimensions", NULL) != NULL:
         decode_part("dimensions", fields["dimensions"], _decode_dimensions)
     read_text(fields, "user")
-    return EmbeddingsRequest(fields, model, inputs)
+    return EmbeddingsRequest(fields, model, inputs, most_reply_bytes=most_reply_bytes(len(inputs)))
 
 
 def most_reply_bytes(inputs: int) -> int:

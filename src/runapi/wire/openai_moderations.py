@@ -8,8 +8,10 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.core.admission import RequestShape
+from runapi.wire.needed import needed
+from runapi.wire.older_request import OlderRequest
 from runapi.wire.openai_chat.reply import BadReplyError, decode_reply
-from runapi.wire.openai_chat.request import NULL, Fields, decode_part, read_fields, read_text
+from runapi.wire.openai_chat.request import NULL, decode_part, read_fields, read_text
 from runapi.wire.passed_reply import PassedReply
 from runapi.wire.refusals import unknown_word
 from runapi.wire.text_input import TextInput
@@ -30,22 +32,14 @@ class _Part(msgspec.Struct):
 _decode_input = msgspec.json.Decoder(str | list[str | _Part]).decode
 
 
-class ModerationsRequest(msgspec.Struct, frozen=True):
-    """A request whose fields have the right types; unknown ones go upstream as they are."""
-
-    fields: Fields
-    model: str
-    input: TextInput  # without images
+class ModerationsRequest(OlderRequest, frozen=True):
+    """A request to judge its input, which is kept here without its images: there is no output."""
 
     @property
     def shape(self) -> RequestShape:
-        """What decides how much it can cost: there is no output, and a token is at least a byte."""
-        return RequestShape(text_bytes=len(self.fields["input"]), output_cap=0)
-
-    def encode(self, model: str) -> bytes:
-        """Write the body for one upstream, with its name for the model."""
-        fields = {name: raw for name, raw in self.fields.items() if name != "max_cost"}
-        return msgspec.json.encode(fields | {"model": Raw(msgspec.json.encode(model))})
+        """What decides how much it can cost."""
+        size, texts = len(self.fields["input"]), len(self.input)
+        return RequestShape(text_bytes=size, texts=texts, output_cap=self.output_cap)
 
 
 def read_moderations_request(body: bytes) -> ModerationsRequest:
@@ -72,12 +66,9 @@ def _text_of(part: str | _Part, place: str) -> str:
         return part
     match part.type:
         case "text":
-            if part.text is None:
-                raise problems.missing_parameter(f"{place}.text")
-            return part.text
+            return needed(part.text, place, "text")
         case "image_url":
-            if part.image_url is None:
-                raise problems.missing_parameter(f"{place}.image_url")
+            needed(part.image_url, place, "image_url")
             return ""
         case _:
             raise unknown_word(f"{place}.type", part.type, ("text", "image_url"))

@@ -6,7 +6,11 @@ import msgspec
 from msgspec import Raw
 
 from runapi.core.usage import Usage
+from runapi.wire.members import replace_members
 from runapi.wire.splice import as_written, with_cost, with_usage_value
+
+_MODEL_KEY = b'"model"'
+_ESCAPED = rb"\u006"  # so begins each letter of that key where it is written with escapes
 
 
 class PassedReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +19,7 @@ class PassedReply(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     model: str | None
     delivers: bool
+    is_capped: bool = False  # the upstream ended the answer at its output limit
     written: str = ""  # what the model wrote
     raw_usage: bytes | None = None
     usage: Usage | None = None  # None: missing, or not to be believed
@@ -44,7 +49,7 @@ class PassedReply(msgspec.Struct, frozen=True, kw_only=True):
 
 def _with_model(body: bytes, theirs: str, ours: str) -> bytes:
     written = as_written(body, b"model", theirs)
-    if written:
-        return body.replace(written, b'"model":%b' % msgspec.json.encode(ours), 1)
-    fields = msgspec.json.decode(body, type=dict[str, Raw])  # written with escapes that need not be there
-    return msgspec.json.encode(fields | {"model": Raw(msgspec.json.encode(ours))})
+    name = msgspec.json.encode(ours)
+    if written and body.count(_MODEL_KEY) == 1 and _ESCAPED not in body:
+        return body.replace(written, b'"model":%b' % name, 1)
+    return replace_members(body, {"model": name})  # one of several, or with escapes that need not be there

@@ -23,6 +23,7 @@ from runapi.wire.neutral import (
 )
 
 _ENTRY_BYTES = 200  # what an entry takes beside its texts
+_SHARE = 8  # the part of all bytes that one key may have
 
 
 class Thought(msgspec.Struct, frozen=True):
@@ -89,6 +90,7 @@ class ReasoningMemory:
         self._most_age_s = most_age_s
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()  # the longest unused first
         self._calls_of: dict[str, OrderedDict[str, None]] = {}  # of each key, in the same order
+        self._bytes_of: dict[str, int] = {}
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -111,7 +113,8 @@ class ReasoningMemory:
             calls = self._calls_of.setdefault(key, OrderedDict())
             calls[name] = None
             self.size_bytes += size_bytes
-            if len(calls) > self._most_per_key:
+            self._bytes_of[key] = self._bytes_of.get(key, 0) + size_bytes
+            while len(calls) > 1 and self._is_too_much(key, len(calls)):
                 self._forget(key, next(iter(calls)))
         self._shrink(now_s)
 
@@ -130,6 +133,10 @@ class ReasoningMemory:
         self._calls_of[key].move_to_end(name)
         return kept.thought
 
+    def _is_too_much(self, key: str, calls: int) -> bool:
+        """Whether a key has more than its share: what it keeps must not push out what others need."""
+        return calls > self._most_per_key or self._bytes_of[key] > self._most_bytes // _SHARE
+
     def _shrink(self, now_s: float) -> None:
         while self._kept:
             (key, name), oldest = next(iter(self._kept.items()))
@@ -146,10 +153,11 @@ class ReasoningMemory:
         if kept is None:
             return
         self.size_bytes -= kept.size_bytes
+        self._bytes_of[key] -= kept.size_bytes
         calls = self._calls_of[key]
         del calls[name]
         if not calls:
-            del self._calls_of[key]
+            del self._calls_of[key], self._bytes_of[key]
 
 
 def put_back(items: Sequence[Item], find: Callable[[str], Thought | None]) -> tuple[Item, ...]:

@@ -125,6 +125,7 @@ class TranslatedStream(Delivery):
         self.usage: Usage | None = None
         self.raw_usage: bytes | None = None  # the upstream's report, if it can be believed
         self.service_tier: str | None = None
+        self.is_capped = False
         self.ended = False
         self.fault: StreamFault | None = None
         self.failure: Failure | None = None  # what the upstream itself said of its failing
@@ -239,6 +240,7 @@ class TranslatedStream(Delivery):
         self.ended = True
         self._collector.end()
         self.usage = end.usage
+        self.is_capped = end.reason is EndReason.LENGTH
         self.service_tier = end.service_tier or self.service_tier
         self.raw_usage = bytes(end.raw_usage) if end.usage is not None and end.raw_usage is not None else None
 
@@ -275,6 +277,7 @@ class TranslatedReply:
         self.usage = end.usage  # None: missing, or not to be believed
         self.raw_usage = bytes(end.raw_usage) if end.usage is not None and end.raw_usage is not None else None
         self.service_tier = end.service_tier
+        self.is_capped = end.reason is EndReason.LENGTH
         self.delivers = bool(self.text()) or end.reason is EndReason.STOP_SEQUENCE
         collector = ThoughtCollector()
         for event in self._events:

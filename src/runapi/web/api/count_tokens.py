@@ -4,6 +4,7 @@ import msgspec
 
 from runapi.core.keys import Principal
 from runapi.flows.count_input import InputCounter
+from runapi.web.api.large_bodies import room_for_body
 from runapi.web.api.me import PRIVATE
 from runapi.web.asgi import Call
 from runapi.web.body import check_content_type
@@ -21,15 +22,17 @@ class _MessageTokens(msgspec.Struct, frozen=True):
 
 async def count_response_input(services: Services, call: Call, principal: Principal) -> None:
     """Count the input of a Responses request."""
-    body = await _read_body(services, call)
-    counted = _ResponseTokens(await _counter(services).count_response(principal, body))
+    with room_for_body(services, call, principal):
+        body = await _read_body(services, call)
+        counted = _ResponseTokens(await _counter(services).count_response(principal, body))
     await call.respond_json(200, msgspec.json.encode(counted), PRIVATE)
 
 
 async def count_message_input(services: Services, call: Call, principal: Principal) -> None:
     """Count the input of a Messages request; refusals are rendered in Anthropic's shape by the edge."""
-    body = await _read_body(services, call)
-    counted = _MessageTokens(await _counter(services).count_message(principal, body))
+    with room_for_body(services, call, principal):
+        body = await _read_body(services, call)
+        counted = _MessageTokens(await _counter(services).count_message(principal, body))
     await call.respond_json(200, msgspec.json.encode(counted), PRIVATE)
 
 

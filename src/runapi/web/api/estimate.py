@@ -4,6 +4,7 @@ import msgspec
 
 from runapi.core.keys import Principal
 from runapi.flows.estimate_request import Estimator
+from runapi.web.api.large_bodies import room_for_body
 from runapi.web.api.me import PRIVATE
 from runapi.web.asgi import Call
 from runapi.web.body import check_content_type, max_costs
@@ -13,9 +14,10 @@ from runapi.web.services import Services
 async def estimate(services: Services, call: Call, principal: Principal) -> None:
     """Estimate a request, given the body that POST /v1/chat/completions takes."""
     check_content_type(call)
-    body = await call.read_body(services.most_body_bytes, services.body_deadline())
     estimator = Estimator(
         services.database, services.admission, services.front_desk, services.relay.find_model
     )
-    estimated = await estimator.estimate(principal, body, max_costs(call))
+    with room_for_body(services, call, principal):
+        body = await call.read_body(services.most_body_bytes, services.body_deadline())
+        estimated = await estimator.estimate(principal, body, max_costs(call))
     await call.respond_json(200, msgspec.json.encode(estimated), PRIVATE)

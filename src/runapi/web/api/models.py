@@ -90,15 +90,16 @@ async def retrieve_model(services: Services, call: Call, principal: Principal) -
     """Describe one model; 404 where there is none or the key may not use it, 410 where it is retired."""
     is_anthropics = _ANTHROPICS in call.headers
     try:
-        model = services.relay.find_model(call.path.removeprefix(PREFIX))
+        name = call.path.removeprefix(PREFIX)
+        model = services.relay.find_model(name)
         if not services.admission.allows_model(principal, model.id):
-            raise unknown_model(model.id)
+            raise unknown_model(name)
     except Problem as problem:
         if not is_anthropics:
             raise
         return await call.respond(*render_anthropic_problem(problem, call.request_id))
     described = _describe_for_anthropic(model) if is_anthropics else _describe(model)
-    return await call.respond_json(200, msgspec.json.encode(described))
+    return await call.respond_json(200, msgspec.json.encode(msgspec.structs.replace(described, id=name)))
 
 
 def _describe(model: Model) -> ModelObject:

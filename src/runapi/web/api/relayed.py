@@ -11,6 +11,7 @@ from runapi.core.keys import Principal
 from runapi.core.problems import Problem
 from runapi.flows.idempotency import Recorder
 from runapi.flows.relay import Read
+from runapi.web.api.large_bodies import is_small, room_for_body
 from runapi.web.asgi import Call
 from runapi.web.body import check_content_type, max_costs
 from runapi.web.services import Services
@@ -29,7 +30,11 @@ def _relayed(read: Read) -> Handler:
     async def answer(services: Services, call: Call, principal: Principal) -> None:
         try:
             check_content_type(call)
-            body = await call.read_body(services.most_body_bytes, services.body_deadline())
+            if is_small(call):
+                body = await call.read_body(services.most_body_bytes, services.body_deadline())
+            else:
+                with room_for_body(services, call, principal):
+                    body = await call.read_body(services.most_body_bytes, services.body_deadline())
         except Problem as problem:
             services.relay.note_refusal(principal, call.request_id, call.path, problem)
             raise

@@ -17,11 +17,13 @@ class RunningServer(msgspec.Struct, frozen=True):
     url: str
     token: str
     pid: int
+    public_url: str = ""  # as customers reach it, where the operator has said so
 
 
-def describe_server(host: str, port: int) -> RunningServer:
+def describe_server(host: str, port: int, public_url: str = "") -> RunningServer:
     """This process, under a new random token."""
-    return RunningServer(reachable_url(host, port), secrets.token_urlsafe(TOKEN_BYTES), os.getpid())
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    return RunningServer(reachable_url(host, port), token, os.getpid(), public_url)
 
 
 def write_server_file(home: Path, server: RunningServer) -> None:

@@ -52,8 +52,6 @@ def error_event(problem: Problem, request_id: str | None = None) -> bytes:
 def _message(problem: Problem) -> str:
     """The problem's message; Claude Code reads both figures of a prompt that is too long (clients.md 1.10)."""
     message = problem.message
-    if problem.code == "invalid_json":
-        return message.replace("The OpenAI API", "This API")
     if problem.code != "context_length_exceeded" or message.startswith(_TOO_LONG):
         return message
     figures = sorted({int(figure.replace(",", "")) for figure in _FIGURE.findall(message)})

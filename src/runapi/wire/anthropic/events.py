@@ -18,6 +18,9 @@ END_REASONS = {
 }
 """What Anthropic's reasons to stop mean; another one is taken for the end of a turn."""
 
+STOPPED = "stop_sequence"
+"""With this reason an answer delivers something though it has no text: which of up to 64 sequences it was."""
+
 
 class Block(msgspec.Struct):
     """A content block; in a stream, its beginning."""
@@ -52,7 +55,17 @@ class Fault(msgspec.Struct):
         return Failure(self.type, self.message) if self.message else Failure(self.type)
 
 
-class UpstreamMessage(msgspec.Struct):
+class _Failing(msgspec.Struct, kw_only=True):
+    """What may be an error in the place of what was to come."""
+
+    error: Fault | None = None
+
+    def failure(self) -> Failure:
+        """What the upstream says of its failing, if it is an error."""
+        return (self.error or Fault()).failure()
+
+
+class UpstreamMessage(_Failing):
     """A whole message, or the one that a stream begins with."""
 
     type: str = ""
@@ -61,25 +74,15 @@ class UpstreamMessage(msgspec.Struct):
     stop_reason: str | None = None
     stop_sequence: str | None = None
     usage: Raw = NULL
-    error: Fault | None = None
-
-    def failure(self) -> Failure:
-        """What it says of its failing, if it is an error."""
-        return (self.error or Fault()).failure()
 
 
-class StreamEvent(msgspec.Struct):
+class StreamEvent(_Failing):
     type: str
     index: int = -1
     delta: Delta | None = None
     content_block: Block | None = None
     message: UpstreamMessage | None = None
     usage: Raw = NULL
-    error: Fault | None = None
-
-    def failure(self) -> Failure:
-        """What the upstream says of its failing, if it is an error."""
-        return (self.error or Fault()).failure()
 
 
 _decode_event = msgspec.json.Decoder(StreamEvent).decode

@@ -3,9 +3,10 @@
 import msgspec
 
 from runapi.core.usage import Usage
-from runapi.wire.anthropic.events import Block, read_answered
+from runapi.wire.anthropic.events import STOPPED, Block, end_reason, read_answered
 from runapi.wire.anthropic.usage import read_anthropic_usage, read_tier, write_anthropic_usage
 from runapi.wire.members import replace_members
+from runapi.wire.neutral import EndReason
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.splice import with_cost
 
@@ -20,7 +21,8 @@ class MessagesReply(msgspec.Struct, frozen=True):
     raw_usage: bytes | None
     usage: Usage | None  # None: missing, or not to be believed
     service_tier: str | None
-    delivers: bool  # some block has text, thinking or a call
+    delivers: bool  # some block has text, thinking or a call, or it says which stop sequence ended it
+    is_capped: bool  # it ended at its output limit
     written: str
 
     def render(self, model: str, cost_usd: str, usage: Usage) -> bytes:
@@ -57,7 +59,9 @@ def read_messages_reply(body: bytes) -> MessagesReply:
         raw_usage=None if message.usage == NULL else bytes(message.usage),
         usage=read_anthropic_usage(message.usage),
         service_tier=read_tier(message.usage),
-        delivers=any(block.type not in _WITHOUT_WORDS or _text_of(block) for block in content),
+        delivers=message.stop_reason == STOPPED
+        or any(block.type not in _WITHOUT_WORDS or _text_of(block) for block in content),
+        is_capped=end_reason(message.stop_reason) is EndReason.LENGTH,
         written="".join(_text_of(block) for block in content),
     )
 

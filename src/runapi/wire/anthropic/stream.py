@@ -14,11 +14,11 @@ from runapi.core.problems import Problem
 from runapi.core.usage import Usage
 from runapi.wire.anthropic.answer_writer import PING
 from runapi.wire.anthropic.errors import error_event
-from runapi.wire.anthropic.events import StreamEvent, read_event
+from runapi.wire.anthropic.events import STOPPED, StreamEvent, end_reason, read_event
 from runapi.wire.anthropic.usage import merge_usage, read_anthropic_usage, read_tier, write_delta_usage
 from runapi.wire.delivery import Delivery
 from runapi.wire.members import replace_members
-from runapi.wire.neutral import Failure
+from runapi.wire.neutral import EndReason, Failure
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.splice import with_cost
@@ -70,6 +70,7 @@ class MessagesStream(Delivery):
         self._raw_usage = b""
         self.usage: Usage | None = None
         self.service_tier: str | None = None
+        self.is_capped = False
         self.ended = False
         self.fault: StreamFault | None = None
         self.failure: Failure | None = None  # what the upstream says of its fault
@@ -198,7 +199,10 @@ class MessagesStream(Delivery):
             self.fault = StreamFault.TRUNCATED
             return
         self.ended = True
+        self.is_capped = end_reason(self._stop_reason) is EndReason.LENGTH
         self.usage = read_anthropic_usage(self._raw_usage)
+        if self._stop_reason == STOPPED:
+            self.delivers = True
 
     def _read_content(self, event: StreamEvent) -> None:
         """Note what the event delivers."""

@@ -25,7 +25,7 @@ class Protocol(StrEnum):
     MESSAGES = "/messages"
 
 
-class Client(msgspec.Struct, frozen=True, kw_only=True):
+class Client(msgspec.Struct, frozen=True):
     """One client. Its file is the first of `locate` that exists, or else the last."""
 
     name: str
@@ -33,8 +33,21 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol
     locate: Locate
     connect: Callable[[str, Wanted], str]
-    first_command: str
     needs_key: bool = False  # the file cannot name a variable instead
+
+    @property
+    def first_command(self) -> str:
+        """What to type to see it work."""
+        return _FIRST_COMMANDS[self.name]
+
+
+_FIRST_COMMANDS = {
+    "openclaw": 'openclaw agent --local --agent main --message "Say hello."',
+    "codex": 'codex exec --skip-git-repo-check "Say hello."',
+    "claude-code": 'claude -p "Say hello."',
+    "opencode": 'opencode run "Say hello."',
+    "env": "set -a; . ./.env; set +a",
+}
 
 
 def _openclaw_files(environment: Environment, home: PurePath) -> tuple[PurePath, ...]:
@@ -76,46 +89,12 @@ def _expand(path: str, home: PurePath) -> PurePath:
 CLIENTS = {
     client.name: client
     for client in (
+        Client("openclaw", "OpenClaw", Protocol.CHAT, _openclaw_files, connect_openclaw),
+        Client("codex", "Codex", Protocol.RESPONSES, _codex_files, connect_codex),
+        Client("claude-code", "Claude Code", Protocol.MESSAGES, _claude_code_files, connect_claude_code),
+        Client("opencode", "OpenCode", Protocol.RESPONSES, _opencode_files, connect_opencode),
         Client(
-            name="openclaw",
-            title="OpenClaw",
-            protocol=Protocol.CHAT,
-            locate=_openclaw_files,
-            connect=connect_openclaw,
-            first_command='openclaw agent --local --agent main --message "Say hello."',
-        ),
-        Client(
-            name="codex",
-            title="Codex",
-            protocol=Protocol.RESPONSES,
-            locate=_codex_files,
-            connect=connect_codex,
-            first_command='codex exec --skip-git-repo-check "Say hello."',
-        ),
-        Client(
-            name="claude-code",
-            title="Claude Code",
-            protocol=Protocol.MESSAGES,
-            locate=_claude_code_files,
-            connect=connect_claude_code,
-            first_command='claude -p "Say hello."',
-        ),
-        Client(
-            name="opencode",
-            title="OpenCode",
-            protocol=Protocol.RESPONSES,
-            locate=_opencode_files,
-            connect=connect_opencode,
-            first_command='opencode run "Say hello."',
-        ),
-        Client(
-            name="env",
-            title="programs that read a .env file",
-            protocol=Protocol.CHAT,
-            locate=_env_files,
-            connect=connect_env,
-            first_command="set -a; . ./.env; set +a",
-            needs_key=True,
+            "env", "programs that read a .env file", Protocol.CHAT, _env_files, connect_env, needs_key=True
         ),
     )
 }

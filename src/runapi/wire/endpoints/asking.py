@@ -1,7 +1,7 @@
 """What a client asks of one endpoint, as far as the flows need to know it."""
 
 from collections.abc import Collection
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from runapi.core.admission import RequestShape
 from runapi.core.bridge import Dialect, Obstacle
@@ -68,3 +68,48 @@ class Asking(Protocol):
     def count_input(self) -> int:
         """Count the input tokens; long ones take long."""
         ...
+
+
+class _Request(Protocol):
+    @property
+    def fields(self) -> Fields: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def stream(self) -> bool: ...
+
+
+AnyRequest = TypeVar("AnyRequest", bound=_Request)
+
+
+class ReadAsking(Generic[AnyRequest]):
+    """What each `Asking` knows of a request that was read.
+
+    It has no abstract methods, nor is it an `Asking` by inheritance: `isinstance`, which each request goes through,
+    would take longer.
+    """
+
+    __slots__ = ("_caller", "_model", "request")
+
+    request: AnyRequest
+    _caller: Caller
+    _model: Model
+
+    @property
+    def model(self) -> str:
+        return self.request.model
+
+    @property
+    def stream(self) -> bool:
+        return self.request.stream
+
+    @property
+    def fields(self) -> Fields:
+        return self.request.fields
+
+    @property
+    def is_deaf_to_failure(self) -> bool:
+        return False
+
+    def prepare(self, model: Model, caller: Caller) -> None:
+        self._model, self._caller = model, caller

@@ -2,88 +2,58 @@
 
 from collections.abc import Collection
 from functools import partial
-from typing import ClassVar
 
 from runapi.core import problems
 from runapi.core.admission import RequestShape
-from runapi.core.bridge import Dialect, Obstacle, Wish, choose_dialect
+from runapi.core.bridge import Dialect, Obstacle, Wish
 from runapi.core.catalog import Model
+from runapi.wire.anthropic.above_the_price import refuse_dear_cache, take_out_dear_betas
 from runapi.wire.anthropic.ask import dropped, to_asked
 from runapi.wire.anthropic.normalise import normalise_asked
 from runapi.wire.anthropic.pass_on import not_passed_on, write_passed_on
 from runapi.wire.anthropic.reply import read_messages_reply
-from runapi.wire.anthropic.request import read_messages_request
+from runapi.wire.anthropic.request import MessagesRequest, read_messages_request
 from runapi.wire.anthropic.shape import read_shape
 from runapi.wire.anthropic.stream import MessagesStream
 from runapi.wire.count_asked import count_asked
+from runapi.wire.endpoints.dialect_asking import DialectAsking
 from runapi.wire.endpoints.passed import PassedWay
 from runapi.wire.endpoints.translated import TranslatedWay
 from runapi.wire.endpoints.unsold import refuse_anthropics_tools
 from runapi.wire.endpoints.way import Caller, Way
 from runapi.wire.neutral import Asked
-from runapi.wire.openai_chat.request import Fields
 from runapi.wire.tokens import count_text
 
 _PASSED_HEADERS = (b"anthropic-version", b"anthropic-beta")
 
 
-class MessagesAsking:
+class MessagesAsking(DialectAsking[MessagesRequest]):
     """A Messages request."""
 
-    endpoint: ClassVar[str] = "/v1/messages"
-    is_deaf_to_failure: ClassVar[bool] = False
-    __slots__ = ("_asked", "_caller", "_dropped", "_model", "_ways", "request")
-
-    def __init__(self, body: bytes) -> None:
-        """Read a request.
-
-        Raises:
-            Problem: 400, naming the parameter and what was expected.
-        """
-        self.request = read_messages_request(body)
-        self._asked: Asked | None = None
-        self._dropped: tuple[str, ...] = ()
-        self._ways: dict[Dialect, Way] = {}
-
-    @property
-    def model(self) -> str:
-        return self.request.model
-
-    @property
-    def stream(self) -> bool:
-        return self.request.stream
-
-    @property
-    def fields(self) -> Fields:
-        return self.request.fields
-
-    @property
-    def input_bytes(self) -> int:
-        return len(self.request.fields["messages"])
+    dialect = Dialect.ANTHROPIC
+    endpoint = "/v1/messages"
+    __slots__ = ("_asked", "_dropped")
+    _read = staticmethod(read_messages_request)
 
     def prepare(self, model: Model, caller: Caller) -> None:
-        self._model: Model = model
-        self._caller: Caller = caller
+        self._model, self._caller = model, caller
+        self._asked: Asked | None = None
+        self._dropped: tuple[str, ...] = ()
 
     def shape(self) -> RequestShape:
         return read_shape(self.request)
 
     def way(self, spoken: Collection[Dialect], *, is_lenient: bool = False) -> Way | Obstacle:
+        """Pass it on where that can be; else it is put in the neutral form, which may find what that cannot say."""
         if Dialect.ANTHROPIC in spoken and (is_lenient or self.endpoint in self._model.endpoints):
-            dialect: Dialect | Obstacle = Dialect.ANTHROPIC
-        else:
-            asked = self._neutral()
-            tools = frozenset("hosted" if tool.hosted is not None else str(tool.kind) for tool in asked.tools)
-            effort = asked.effort or self._model.default_effort
-            wish = Wish(Dialect.ANTHROPIC, effort, tools)
-            dialect = choose_dialect(self._model, wish, spoken, is_lenient=is_lenient)
-        if isinstance(dialect, Obstacle):
-            return dialect
-        way = self._ways.get(dialect)
-        if way is None:
-            is_passed = dialect is Dialect.ANTHROPIC
-            way = self._ways[dialect] = self._passed() if is_passed else self._translated(dialect)
-        return way
+            way = self._ways.get(Dialect.ANTHROPIC)
+            if way is None:
+                way = self._ways[Dialect.ANTHROPIC] = self._passed()
+            return way
+        asked = self._neutral()
+        tools = frozenset("hosted" if tool.hosted is not None else str(tool.kind) for tool in asked.tools)
+        self._wish = Wish(Dialect.ANTHROPIC, asked.effort or self._model.default_effort, tools)
+        return super().way(spoken, is_lenient=is_lenient)
 
     def count_input(self) -> int:
         try:
@@ -108,14 +78,15 @@ class MessagesAsking:
             if (value := self._caller.headers.get(name))
         }
         refuse_anthropics_tools(request, self._caller.unsold_tools)
-        left_out = not_passed_on(request)
+        refuse_dear_cache(request.fields)
+        left_out = not_passed_on(request) + take_out_dear_betas(headers, self._model)
         if self._caller.is_strict and left_out:
             raise problems.unsupported_parameter(left_out[0], self._model.id)
         return PassedWay(
             "/messages",
             encode=partial(write_passed_on, request),
             read_reply=read_messages_reply,
-            new_stream=partial(MessagesStream, model=self._model.id),
+            new_stream=partial(MessagesStream, model=request.model),
             answer_id=self._caller.request_id,
             dropped=left_out,
             headers=headers or None,
@@ -126,7 +97,7 @@ class MessagesAsking:
         return TranslatedWay(
             dialect,
             asked,
-            client=self.request,
+            client=self.asked_for,
             model=self._model,
             caller=self._caller,
             dropped=self._dropped,

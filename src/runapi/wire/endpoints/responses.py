@@ -1,23 +1,20 @@
 """POST /v1/responses: passed on to upstreams that speak Responses, and translated for all others."""
 
-from collections.abc import Collection
 from functools import partial
-from typing import ClassVar
 
 import msgspec
-from msgspec import Raw
 
 from runapi.core.admission import RequestShape
-from runapi.core.bridge import Dialect, Obstacle, Wish, choose_dialect
+from runapi.core.bridge import Dialect, Wish
 from runapi.core.catalog import Model
+from runapi.wire.endpoints.dialect_asking import DialectAsking
 from runapi.wire.endpoints.passed import PassedWay
-from runapi.wire.endpoints.sessions import apart
+from runapi.wire.endpoints.sessions import with_names_apart
 from runapi.wire.endpoints.translated import TranslatedWay
 from runapi.wire.endpoints.unsold import refuse_hidden_tools
-from runapi.wire.endpoints.way import Caller, Way
-from runapi.wire.normalise import UpstreamRequest
-from runapi.wire.openai_chat.request import NULL, Fields, read_text
-from runapi.wire.openai_responses.ask import to_asked
+from runapi.wire.endpoints.way import LONG_REPLY_BYTES, Caller, Way
+from runapi.wire.openai_chat.request import Fields
+from runapi.wire.openai_responses.ask import LOGPROBS, to_asked
 from runapi.wire.openai_responses.history import echoes_of
 from runapi.wire.openai_responses.input_tokens import count_input
 from runapi.wire.openai_responses.normalise import normalise_responses
@@ -26,97 +23,49 @@ from runapi.wire.openai_responses.request import LEAST_CAP, ResponsesRequest, re
 from runapi.wire.openai_responses.shape import read_shape
 from runapi.wire.openai_responses.stream import ResponsesStream
 
-_CACHE_KEY = "prompt_cache_key"
 _CONTINUE = b"ls/JS"
 """How Continue's requests begin to name their sender: it repeats one whose connection dropped, and takes
 `response.failed` for an end (clients.md 1.5)."""
 
 
-class ResponsesAsking:
+class ResponsesAsking(DialectAsking[ResponsesRequest]):
     """A Responses request."""
 
-    endpoint: ClassVar[str] = "/v1/responses"
-    __slots__ = ("_caller", "_model", "_upstream_request", "_ways", "asked_for", "request")
-
-    def __init__(self, body: bytes) -> None:
-        """Read a request.
-
-        Raises:
-            Problem: 400, naming the parameter and what was expected.
-        """
-        self.asked_for = self.request = read_responses_request(body)
-        self._ways: dict[Dialect, Way] = {}
+    dialect = Dialect.RESPONSES
+    endpoint = "/v1/responses"
+    _conversation = "input"
+    __slots__ = ("_sold", "_upstream_request")
+    _read = staticmethod(read_responses_request)
 
     def continue_from(self, asked_for: ResponsesRequest, request: ResponsesRequest) -> None:
         """Ask `request`, which has in it what the client only named; answers say `asked_for` again."""
         self.asked_for, self.request = asked_for, request
 
     @property
-    def model(self) -> str:
-        return self.request.model
-
-    @property
-    def stream(self) -> bool:
-        return self.request.stream
-
-    @property
-    def fields(self) -> Fields:
-        return self.request.fields
-
-    @property
     def is_deaf_to_failure(self) -> bool:
         return self._caller.headers.get(b"user-agent", b"").startswith(_CONTINUE)
 
-    @property
-    def input_bytes(self) -> int:
-        return len(self.request.fields.get("input", NULL))
-
     def prepare(self, model: Model, caller: Caller) -> None:
-        self._model: Model = model
-        self._caller: Caller = caller
-        refuse_hidden_tools(self.request, caller.unsold_tools)
-        self._upstream_request: UpstreamRequest = normalise_responses(
-            self.request, model, strict=caller.is_strict, refused_tools=caller.unsold_tools
+        self._model, self._caller = model, caller
+        request = self.request
+        refuse_hidden_tools(request, caller.unsold_tools)
+        self._upstream_request = upstream_request = normalise_responses(
+            request, model, strict=caller.is_strict, refused_tools=caller.unsold_tools
         )
+        unsold = request.tool_types & caller.unsold_tools
+        self._sold = _without(unsold, request, upstream_request.fields) if unsold else request
+        self._wish = Wish(Dialect.RESPONSES, upstream_request.effort, self._sold.tool_types)
 
     def shape(self) -> RequestShape:
-        return read_shape(self._sold())
-
-    def way(self, spoken: Collection[Dialect], *, is_lenient: bool = False) -> Way | Obstacle:
-        wish = Wish(Dialect.RESPONSES, self._upstream_request.effort, self._sold().tool_types)
-        dialect = choose_dialect(self._model, wish, spoken, is_lenient=is_lenient)
-        if isinstance(dialect, Obstacle):
-            return dialect
-        way = self._ways.get(dialect)
-        if way is None:
-            is_passed = dialect is Dialect.RESPONSES
-            way = self._ways[dialect] = self._passed() if is_passed else self._translated(dialect)
-        return way
+        return read_shape(self._sold)
 
     def count_input(self) -> int:
         return count_input(self.request)
 
-    def _sold(self) -> ResponsesRequest:
-        """The request without the tools that are not sold."""
-        request = self.request
-        unsold = request.tool_types & self._caller.unsold_tools
-        if not unsold:
-            return request
-        fields = dict(request.fields)
-        fields.pop("tools")
-        kept = self._upstream_request.fields.get("tools")
-        if kept is not None:
-            fields["tools"] = kept
-        return msgspec.structs.replace(request, fields=fields, tool_types=request.tool_types - unsold)
-
     def _passed(self) -> Way:
-        model, upstream_request = self._model.id, self._upstream_request
+        model = self.request.model
+        upstream_request = with_names_apart(self._upstream_request, self._caller)
         echoes = echoes_of(self.asked_for)
-        key = read_text(upstream_request.fields, _CACHE_KEY)
-        if key is not None:
-            apart_key = Raw(msgspec.json.encode(apart(self._caller, key)))
-            fields = upstream_request.fields | {_CACHE_KEY: apart_key}
-            upstream_request = msgspec.structs.replace(upstream_request, fields=fields)
         return PassedWay(
             "/responses",
             encode=upstream_request.encode,
@@ -125,11 +74,12 @@ class ResponsesAsking:
             answer_id=f"resp_{self._caller.request_id[4:]}",
             dropped=upstream_request.dropped,
             least_cap=LEAST_CAP,
+            most_reply_bytes=LONG_REPLY_BYTES if LOGPROBS in self.request.include else None,
         )
 
     def _translated(self, dialect: Dialect) -> Way:
         upstream_request = self._upstream_request
-        asked = to_asked(msgspec.structs.replace(self._sold(), fields=upstream_request.fields))
+        asked = to_asked(msgspec.structs.replace(self._sold, fields=upstream_request.fields))
         if "logprobs" in self._model.refuses(upstream_request.effort):
             asked = msgspec.structs.replace(asked, logprobs=False, top_logprobs=None)
         return TranslatedWay(
@@ -140,3 +90,13 @@ class ResponsesAsking:
             caller=self._caller,
             dropped=upstream_request.dropped,
         )
+
+
+def _without(unsold: frozenset[str], request: ResponsesRequest, sent: Fields) -> ResponsesRequest:
+    """The request without the tools that are not sold, as they are missing in what goes upstream."""
+    fields = dict(request.fields)
+    fields.pop("tools")
+    kept = sent.get("tools")
+    if kept is not None:
+        fields["tools"] = kept
+    return msgspec.structs.replace(request, fields=fields, tool_types=request.tool_types - unsold)

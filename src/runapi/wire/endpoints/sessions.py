@@ -1,8 +1,14 @@
-"""The names of sessions, by which an upstream finds again what it has cached of a prompt."""
+"""The names of sessions and users at an upstream, where all customers share one account."""
 
 from hashlib import sha256
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw
 
 from runapi.wire.endpoints.way import Caller
+from runapi.wire.normalise import UpstreamRequest
+from runapi.wire.openai_chat.request import read_text
 
 _HEADERS = (
     # of Codex, OpenCode and Claude Code (clients.md 1.16): what shares the beginning of its prompts
@@ -14,6 +20,10 @@ _HEADERS = (
     b"thread-id",
 )
 _DIGITS = 32
+_NAMES = ("prompt_cache_key", "safety_identifier", "user")
+"""Fields by which an upstream tells its users apart: whom it blocks is blocked in all requests with the same name."""
+
+AnyUpstreamRequest = TypeVar("AnyUpstreamRequest", bound=UpstreamRequest)
 
 
 def session_of(caller: Caller, key: str | None) -> str | None:
@@ -26,3 +36,16 @@ def session_of(caller: Caller, key: str | None) -> str | None:
 def apart(caller: Caller, key: str) -> str:
     """Make of a name one that no other account has: all share the upstream's account."""
     return sha256(f"{caller.account_id}:{key}".encode(errors="replace")).hexdigest()[:_DIGITS]
+
+
+def with_names_apart(request: AnyUpstreamRequest, caller: Caller) -> AnyUpstreamRequest:
+    """Give a request's names for its user and session the form that no other account has.
+
+    Raises:
+        Problem: 400, one of them is no string.
+    """
+    given = {name: text for name in _NAMES if (text := read_text(request.fields, name)) is not None}
+    if not given:
+        return request
+    names = {name: Raw(msgspec.json.encode(apart(caller, text))) for name, text in given.items()}
+    return msgspec.structs.replace(request, fields=request.fields | names)

@@ -18,8 +18,8 @@ from runapi.wire.dialects import (
     new_writer,
     shows_reasoning,
 )
-from runapi.wire.endpoints.sessions import session_of
-from runapi.wire.endpoints.way import Caller, Stream, Target
+from runapi.wire.endpoints.sessions import apart, session_of
+from runapi.wire.endpoints.way import LONG_REPLY_BYTES, Caller, Stream, Target
 from runapi.wire.neutral import Asked, Reasoning
 from runapi.wire.openai_responses.ask import write_asked as write_responses_asked
 from runapi.wire.openai_responses.request import LEAST_CAP
@@ -66,10 +66,10 @@ class TranslatedWay:
             refuse_what_messages_cannot(asked)
         else:
             asked = msgspec.structs.replace(asked, cache_key=session_of(caller, asked.cache_key))
-        self._asked = asked
+        self._asked = asked = _with_users_apart(asked, caller)
         if dialect is Dialect.CHAT:
             self._asked = msgspec.structs.replace(self._asked, stop=())
-        self.most_reply_bytes: int | None = None
+        self.most_reply_bytes = LONG_REPLY_BYTES if asked.logprobs else None
         self._naming = Naming(client.model, caller.request_id, caller.at_s)
         self._origin: str | None = None
         self._stream: TranslatedStream | None = None
@@ -149,6 +149,18 @@ class TranslatedWay:
             origin=self._origin,
         )
         return self._reply
+
+
+def _with_users_apart(asked: Asked, caller: Caller) -> Asked:
+    """Give the user the names that no other account has."""
+    user, safety = asked.user, asked.safety_identifier
+    if user is None and safety is None:
+        return asked
+    return msgspec.structs.replace(
+        asked,
+        user=None if user is None else apart(caller, user),
+        safety_identifier=None if safety is None else apart(caller, safety),
+    )
 
 
 def enforced_here(asked: Asked, dialect: Dialect) -> tuple[str, ...]:

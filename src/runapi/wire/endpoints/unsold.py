@@ -5,28 +5,34 @@ from msgspec import Raw
 
 from runapi.core.problems import Problem
 from runapi.wire.anthropic.request import MessagesRequest
-from runapi.wire.openai_chat.request import NULL
+from runapi.wire.openai_chat.request import NULL, SkippedList
 from runapi.wire.openai_responses.request import ResponsesRequest
+from runapi.wire.openai_responses.tool_types import TypedTool, type_of
 from runapi.wire.refusals import unsupported
 
 _HOLDS_TOOLS = frozenset(("additional_tools", "tool_search_output"))
 _LONGEST_SHOWN = 40
 _ANTHROPICS = {
-    # what the names of Anthropic's tools begin with, behind which stands a date: the same tool by OpenAI's name
-    "code_execution_": "code_interpreter",
-    "web_search_": "web_search",
+    # Anthropic's tools, behind whose names may stand a date: the names by which they are sold
+    "advisor": "advisor",
+    "code_execution": "code_interpreter",
+    "mcp_toolset": "mcp",
+    "web_fetch": "web_fetch",
+    "web_search": "web_search",
 }
-
-
-class _Tool(msgspec.Struct):
-    type: str = ""
 
 
 class _Item(msgspec.Struct):
     type: str = ""
-    tools: list[_Tool] = []
+    tools: list[Raw] = []
 
 
+class _Container(msgspec.Struct):
+    skills: SkippedList | None = None
+
+
+_decode_container = msgspec.json.Decoder(_Container).decode
+_decode_tool = msgspec.json.Decoder(TypedTool).decode
 _decode_items = msgspec.json.Decoder(list[Raw]).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
 
@@ -45,7 +51,7 @@ def refuse_hidden_tools(request: ResponsesRequest, unsold: frozenset[str]) -> No
             item = _decode_item(raw)
         except msgspec.ValidationError:
             continue  # no upstream knows what it is either
-        found = next((tool.type for tool in item.tools if tool.type in unsold), None)
+        found = next((kind for tool in item.tools if (kind := _kind_of(tool)) in unsold), None)
         if found is not None and item.type in _HOLDS_TOOLS:
             raise _not_sold(place, found)
 
@@ -57,8 +63,29 @@ def refuse_anthropics_tools(request: MessagesRequest, unsold: frozenset[str]) ->
         Problem: 400.
     """
     for kind in sorted(request.tool_types):
-        if any(kind.startswith(name) and same in unsold for name, same in _ANTHROPICS.items()):
-            raise _not_sold("tools", kind)
+        for name, sold_as in _ANTHROPICS.items():
+            if sold_as in unsold and (kind == name or kind.startswith(f"{name}_")):
+                raise _not_sold("tools", kind)
+    if "mcp" in unsold and request.known.calls_servers:
+        raise _not_sold("mcp_servers", "mcp")
+    if "code_interpreter" in unsold and _has_skills(request.fields.get("container", NULL)):
+        raise _not_sold("container.skills", "code_execution")
+
+
+def _has_skills(container: Raw) -> bool:
+    """Whether a container is to run skills; one that is named by its id runs what a tool asks for."""
+    try:
+        skills = _decode_container(container).skills
+    except msgspec.ValidationError:
+        return False
+    return skills is not None and not skills.is_empty
+
+
+def _kind_of(tool: Raw) -> str:
+    try:
+        return type_of(_decode_tool(tool))
+    except msgspec.ValidationError:
+        return ""  # no upstream knows what it is either
 
 
 def _not_sold(param: str, kind: str) -> Problem:

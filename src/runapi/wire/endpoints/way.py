@@ -10,6 +10,9 @@ from runapi.core.usage import Usage
 from runapi.wire.openai_chat.stream import StreamFault
 from runapi.wire.reasoning_memory import Thought
 
+LONG_REPLY_BYTES = 64 * 1024 * 1024
+"""How long a whole answer may be that says the same several times: in several choices, or with log probabilities."""
+
 
 class Target(msgspec.Struct, frozen=True, gc=False):
     """What an attempt aims at."""
@@ -39,23 +42,41 @@ class Caller(msgspec.Struct, frozen=True):
     unsold_tools: frozenset[str] = frozenset()  # types of hosted tools that are not sold here
 
 
-class Stream(Protocol):
-    """One client's stream, across the attempts that go the same way; see `ChatStream`."""
+class Reported(Protocol):
+    """What an upstream's answer says of itself, whole or streamed."""
 
     @property
     def delivers(self) -> bool: ...
     @property
-    def ended(self) -> bool: ...
-    @property
-    def is_stopped(self) -> bool: ...
-    @property
-    def fault(self) -> StreamFault | None: ...
+    def is_capped(self) -> bool: ...
     @property
     def usage(self) -> Usage | None: ...
     @property
     def raw_usage(self) -> bytes | None: ...
     @property
     def service_tier(self) -> str | None: ...
+
+
+def is_due(answer: Reported) -> bool:
+    """Whether a whole answer is charged.
+
+    An empty one is free, but not where its output limit ended it: what the model has thought until then
+    was asked for, and is no failure of anybody's.
+    """
+    if answer.delivers:
+        return True
+    return answer.is_capped and answer.usage is not None and answer.usage.output > 0
+
+
+class Stream(Reported, Protocol):
+    """One client's stream, across the attempts that go the same way; see `ChatStream`."""
+
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def is_stopped(self) -> bool: ...
+    @property
+    def fault(self) -> StreamFault | None: ...
     @property
     def text(self) -> str: ...
     @property
@@ -69,17 +90,8 @@ class Stream(Protocol):
     def error(self, problem: Problem, id_if_first: str, now_s: int) -> bytes: ...
 
 
-class Reply(Protocol):
+class Reply(Reported, Protocol):
     """One whole answer; see `ChatReply`."""
-
-    @property
-    def delivers(self) -> bool: ...
-    @property
-    def usage(self) -> Usage | None: ...
-    @property
-    def raw_usage(self) -> bytes | None: ...
-    @property
-    def service_tier(self) -> str | None: ...
 
     def render(self, model: str, cost_usd: str, usage: Usage) -> bytes: ...
     def text(self) -> str: ...

@@ -122,10 +122,11 @@ def _read_odd_chunk(event: bytes) -> tuple[Chunk, bytes] | None:
 def _read_odd_choice(choice: dict[str, object]) -> Choice:
     delta, index = choice.get("delta"), choice.get("index")
     role = delta.get("role") if isinstance(delta, dict) else None
+    reason = choice.get("finish_reason")
     return Choice(
         index=index if isinstance(index, int) else 0,
         delta=_Delta(role="assistant" if role else None, content=_strings_of([delta, choice.get("text")])),
-        finish_reason="stop" if choice.get("finish_reason") else None,
+        finish_reason=(reason if isinstance(reason, str) else "stop") if reason else None,
     )
 
 

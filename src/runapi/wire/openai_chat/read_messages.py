@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from runapi.core import problems
+from runapi.wire.needed import needed
 from runapi.wire.neutral import (
     Call,
     CallKind,
@@ -131,20 +132,18 @@ class _ItemReader:
     def _take_call(self, call: _ToolCall, place: str) -> None:
         if call.custom is not None:
             self._add_call(Call(call.id, call.custom.name, call.custom.input, CallKind.CUSTOM))
-        elif call.function is not None:
-            self._add_call(Call(call.id, call.function.name, call.function.arguments))
         else:
-            raise problems.missing_parameter(f"{place}.function")
+            function = needed(call.function, place, "function")
+            self._add_call(Call(call.id, function.name, function.arguments))
 
     def _add_call(self, call: Call) -> None:
         self._kinds[call.id] = call.kind
         self.items.append(call)
 
     def _take_result(self, message: _Message, place: str) -> None:
-        if message.tool_call_id is None:
-            raise problems.missing_parameter(f"{place}.tool_call_id")
-        kind = self._kinds.get(message.tool_call_id, CallKind.FUNCTION)
-        self.items.append(CallResult(message.tool_call_id, _read_content(message, place), kind))
+        call_id = needed(message.tool_call_id, place, "tool_call_id")
+        kind = self._kinds.get(call_id, CallKind.FUNCTION)
+        self.items.append(CallResult(call_id, _read_content(message, place), kind))
 
     def _take_older_result(self, message: _Message, place: str) -> None:
         call_id = self._calls_by_name.get(message.name or "")
@@ -164,13 +163,9 @@ def _read_content(message: _Message, place: str) -> tuple[Part, ...]:
 def _read_part(part: _Part, place: str) -> Part:
     match part.type:
         case "text":
-            if part.text is None:
-                raise problems.missing_parameter(f"{place}.text")
-            return Text(part.text)
+            return Text(needed(part.text, place, "text"))
         case "refusal":
-            if part.refusal is None:
-                raise problems.missing_parameter(f"{place}.refusal")
-            return Refusal(part.refusal)
+            return Refusal(needed(part.refusal, place, "refusal"))
         case "image_url":
             if part.image_url is None:
                 raise problems.missing_parameter(f"{place}.image_url")

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from runapi.core import problems
+from runapi.wire.needed import needed
 from runapi.wire.neutral import CallKind, ChoiceMode, Format, FormatKind, Tool, ToolChoice
 from runapi.wire.openai_chat.request import NULL, Fields, decode_part
 from runapi.wire.refusals import unknown_word
@@ -116,13 +117,9 @@ def read_tools(fields: Fields) -> tuple[Tool, ...]:
 def _read_tool(tool: _Tool, place: str) -> Tool:
     match tool.type:
         case "function":
-            if tool.function is None:
-                raise problems.missing_parameter(f"{place}.function")
-            return _read_function(tool.function)
+            return _read_function(needed(tool.function, place, "function"))
         case "custom":
-            if tool.custom is None:
-                raise problems.missing_parameter(f"{place}.custom")
-            return _read_custom(tool.custom, place)
+            return _read_custom(needed(tool.custom, place, "custom"), place)
         case _:
             raise unknown_word(f"{place}.type", tool.type, CallKind)
 
@@ -178,9 +175,7 @@ def _read_choice(choice: _Choice) -> ToolChoice:
     if choice.type != "allowed_tools":
         kind, name = _read_chosen(choice, "tool_choice")
         return ToolChoice(ChoiceMode.NAMED, (name,), (kind,))
-    allowed = choice.allowed_tools
-    if allowed is None:
-        raise problems.missing_parameter("tool_choice.allowed_tools")
+    allowed = needed(choice.allowed_tools, "tool_choice", "allowed_tools")
     mode = _ALLOWED_MODES.get(allowed.mode)
     if mode is None:
         raise unknown_word("tool_choice.allowed_tools.mode", allowed.mode, _ALLOWED_MODES)
@@ -196,9 +191,7 @@ def _read_chosen(chosen: _Chosen, place: str) -> tuple[CallKind, str]:
         raise unknown_word(f"{place}.type", chosen.type, CallKind)
     kind = CallKind(chosen.type)
     named = chosen.custom if kind is CallKind.CUSTOM else chosen.function
-    if named is None:
-        raise problems.missing_parameter(f"{place}.{kind}")
-    return kind, named.name
+    return kind, needed(named, place, kind).name
 
 
 def read_format(fields: Fields) -> Format | None:
@@ -216,9 +209,7 @@ def read_format(fields: Fields) -> Format | None:
     kind = FormatKind(read.type)
     if kind is not FormatKind.JSON_SCHEMA:
         return Format(kind)
-    schema = read.json_schema
-    if schema is None:
-        raise problems.missing_parameter("response_format.json_schema")
+    schema = needed(read.json_schema, "response_format", "json_schema")
     return Format(
         kind,
         schema.name,

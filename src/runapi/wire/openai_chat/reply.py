@@ -36,6 +36,7 @@ class _Message(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     message: _Message
+    finish_reason: Raw = NULL
 
 
 class _Reply(msgspec.Struct):
@@ -47,6 +48,8 @@ class _Reply(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Reply).decode
+CAPPED = Raw(b'"length"')
+"""The finish reason of an answer that ended at its output limit, as it is written."""
 _NOTHING = (NULL, Raw(b'""'), Raw(b"[]"))
 _WRITTEN = ("content", "refusal", "name", "arguments", "input")
 
@@ -79,6 +82,7 @@ def read_chat_reply(body: bytes) -> ChatReply:
         usage=read_chat_usage(reply.usage),
         service_tier=reply.service_tier,
         delivers=any(_delivers(choice.message) for choice in reply.choices),
+        is_capped=any(choice.finish_reason == CAPPED for choice in reply.choices),
         write_usage=write_chat_usage,
     )
 

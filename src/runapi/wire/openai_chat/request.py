@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Raw
 
 from runapi.core import problems
+from runapi.wire.look_alikes import is_plain, refuse_look_alikes
 from runapi.wire.refusals import problem_of
 
 Fields = dict[str, Raw]
@@ -287,7 +288,7 @@ def read_fields(body: bytes, *, is_decoded_again: bool = True) -> Fields:
     here. To see that takes half a microsecond a kilobyte.
 
     Raises:
-        Problem: 400, it is no JSON object, or nested too deeply.
+        Problem: 400, it is no JSON object, or nested too deeply, or has a field that some upstreams take for another.
     """
     try:
         if not body.isascii():
@@ -297,13 +298,19 @@ def read_fields(body: bytes, *, is_decoded_again: bool = True) -> Fields:
             and len(body) > _SHALLOW_BYTES
             and body.count(b"[") + body.count(b"{") > _SHALLOW_BYTES // 2
         ):
-            return _decode_further_down(body, _FRAMES_BELOW)
-        return _decode_fields(body)
+            fields = _decode_further_down(body, _FRAMES_BELOW)
+        else:
+            fields = _decode_fields(body)
     except msgspec.ValidationError:
         first = body.lstrip()[:1]
         raise problems.not_an_object(_STARTS.get(first[0] if first else 0, "a number")) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise problems.bad_json() from None
+    if not is_plain(
+        "".join(fields)
+    ):  # to look at each of them would take longer, and hardly any client has others
+        refuse_look_alikes(fields)
+    return fields
 
 
 def _decode_further_down(body: bytes, frames: int) -> Fields:
@@ -319,9 +326,8 @@ def _check_range(name: str, raw: Raw, decode: Callable[[Raw], float], least: flo
     except msgspec.DecodeError:
         raise problems.invalid_type(name, _TYPES[name][1], f"the number {_shown(raw)}") from None
     if not least <= value <= most:
-        raise problems.invalid_value(
-            name, f"expected a value from {least} to {most}, but got {_shown(raw)} instead."
-        )
+        wanted = f"of at least {least}" if value < least else f"of at most {most}"
+        raise problems.invalid_value(name, f"expected a value {wanted}, but got {_shown(raw)} instead.")
 
 
 def _shown(raw: Raw) -> str:

@@ -36,6 +36,7 @@ from runapi.wire.splice import (
 from runapi.wire.sse import EventSplitter, EventTooLongError
 
 DONE = b"data: [DONE]\n\n"
+_CAPPED = "length"  # the finish reason of an answer that ended at its output limit
 _FREE_TEMPLATES = 8
 _TEMPLATE_COST = 4  # chunks that templates must have served for another one to pay
 
@@ -108,6 +109,7 @@ class ChatStream(Delivery):
         self._raw_usage: bytes | None = None
         self.usage: Usage | None = None
         self.service_tier: str | None = None
+        self.is_capped = False
         self.ended = False
         self.fault: StreamFault | None = None
 
@@ -257,6 +259,7 @@ class ChatStream(Delivery):
             if choice.finish_reason:
                 finishes = True
                 self._finished.add(choice.index)
+                self.is_capped = self.is_capped or choice.finish_reason == _CAPPED
             if choice.delta.role:
                 names_role = True
         if names_role:

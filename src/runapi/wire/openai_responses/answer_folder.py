@@ -26,13 +26,11 @@ from runapi.wire.openai_responses.answer_parts import (
     UpstreamResponse,
     as_chat_annotation,
     as_chat_logprobs,
+    end_reason,
     read_item,
 )
 from runapi.wire.openai_responses.usage import read_responses_usage
 
-_INCOMPLETE = {
-    "content_filter": EndReason.CONTENT_FILTER
-}  # every other reason: the answer was cut at a limit
 _CALL_KINDS = {"function_call": CallKind.FUNCTION, "custom_tool_call": CallKind.CUSTOM}
 
 
@@ -240,8 +238,7 @@ class AnswerFolder:
 
     def _reason(self, response: UpstreamResponse, *, is_whole: bool) -> EndReason:
         if not is_whole:
-            details = response.incomplete_details
-            return _INCOMPLETE.get((details.reason if details is not None else None) or "", EndReason.LENGTH)
+            return end_reason(response.incomplete_details)
         return EndReason.CALLS if self._calls else EndReason.STOP
 
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from runapi.wire.half_characters import decode_mending
-from runapi.wire.neutral import Failure, Reasoning
+from runapi.wire.neutral import EndReason, Failure, Reasoning
 from runapi.wire.openai_chat.request import NULL
 
 
@@ -71,8 +71,18 @@ class ResponseError(msgspec.Struct):
         return Failure(code, self.message) if self.message else Failure(code)
 
 
-class _Incomplete(msgspec.Struct):
+_REASONS = {"content_filter": EndReason.CONTENT_FILTER}  # every other reason: the answer was cut at a limit
+
+
+class Incomplete(msgspec.Struct):
+    """Why an answer ended before the model was through."""
+
     reason: str | None = None
+
+
+def end_reason(details: Incomplete | None) -> EndReason:
+    """Give the reason in the neutral form."""
+    return _REASONS.get((details.reason if details is not None else None) or "", EndReason.LENGTH)
 
 
 class UpstreamResponse(msgspec.Struct):
@@ -81,7 +91,7 @@ class UpstreamResponse(msgspec.Struct):
     created_at: float | None = None
     status: str | None = None
     service_tier: str | None = None
-    incomplete_details: _Incomplete | None = None
+    incomplete_details: Incomplete | None = None
     error: ResponseError | str | None = None
     output: list[Raw] | None = None
     usage: Raw = NULL

@@ -9,21 +9,24 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.core.catalog import Model
+from runapi.core.hosted_tools import charged_name
 from runapi.wire.normalise import UpstreamRequest, clamp_effort, drop_refused
 from runapi.wire.openai_chat.request import NULL, Fields, is_null
 from runapi.wire.openai_responses.ask import ENCRYPTED_REASONING, LOGPROBS
 from runapi.wire.openai_responses.request import LEAST_CAP, ResponsesRequest
+from runapi.wire.openai_responses.tool_types import TypedTool, type_of
 
 _FALSE = Raw(b"false")
+_decode_tool = msgspec.json.Decoder(TypedTool).decode
 
 
-class _Tool(msgspec.Struct):
+class _Chosen(msgspec.Struct):
     type: str
 
 
 class _Choice(msgspec.Struct):
     type: str = ""
-    tools: list[_Tool] = []
+    tools: list[_Chosen] = []
 
 
 class ResponsesUpstreamRequest(UpstreamRequest, frozen=True):
@@ -108,7 +111,7 @@ def _drop_tools(fields: Fields, refused: frozenset[str], dropped: list[str]) -> 
     if not refused or is_null(raw):
         return
     tools = msgspec.json.decode(raw, type=list[Raw])
-    kept = [tool for tool in tools if msgspec.json.decode(tool, type=_Tool).type not in refused]
+    kept = [tool for tool in tools if type_of(_decode_tool(tool)) not in refused]
     if len(kept) == len(tools):
         return
     dropped.append("tools")
@@ -126,7 +129,7 @@ def _chooses(raw: Raw, refused: frozenset[str]) -> bool:
         choice = msgspec.json.decode(raw, type=_Choice)
     except msgspec.ValidationError:
         return False  # a word
-    return choice.type in refused or any(tool.type in refused for tool in choice.tools)
+    return any(charged_name(kind) in refused for kind in (choice.type, *(tool.type for tool in choice.tools)))
 
 
 def _include(fields: Fields, value: str) -> None:

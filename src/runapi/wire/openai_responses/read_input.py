@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.wire.decode import decode_part
+from runapi.wire.needed import needed
 from runapi.wire.neutral import (
     Call,
     CallKind,
@@ -107,16 +108,12 @@ def _read_message(raw: Raw, param: str) -> Turn:
 
 def _read_function_call(raw: Raw, param: str) -> Call:
     call = _read_call(raw, param)
-    if call.arguments is None:
-        raise problems.missing_parameter(f"{param}.arguments")
-    return Call(call.call_id, call.name, call.arguments)
+    return Call(call.call_id, call.name, needed(call.arguments, param, "arguments"))
 
 
 def _read_custom_call(raw: Raw, param: str) -> Call:
     call = _read_call(raw, param)
-    if call.input is None:
-        raise problems.missing_parameter(f"{param}.input")
-    return Call(call.call_id, call.name, call.input, CallKind.CUSTOM)
+    return Call(call.call_id, call.name, needed(call.input, param, "input"), CallKind.CUSTOM)
 
 
 def _read_call(raw: Raw, param: str) -> _Call:
@@ -153,13 +150,9 @@ def _read_parts(parts: list[_Part], param: str) -> tuple[Part, ...]:
 def _read_part(part: _Part, param: str) -> Part:
     match part.type:
         case "input_text" | "output_text" | "text":
-            if part.text is None:
-                raise problems.missing_parameter(f"{param}.text")
-            return Text(part.text)
+            return Text(needed(part.text, param, "text"))
         case "refusal":
-            if part.refusal is None:
-                raise problems.missing_parameter(f"{param}.refusal")
-            return Refusal(part.refusal)
+            return Refusal(needed(part.refusal, param, "refusal"))
         case "input_image":
             if part.image_url is None and part.file_id is None:
                 raise problems.missing_parameter(f"{param}.image_url")

@@ -9,9 +9,10 @@ from msgspec import Raw
 
 from runapi.core.usage import Usage
 from runapi.wire.members import replace_members
+from runapi.wire.neutral import EndReason
 from runapi.wire.openai_chat.reply import BadReplyError, decode_reply, text_below
 from runapi.wire.openai_chat.request import NULL
-from runapi.wire.openai_responses.answer_parts import ResponseError
+from runapi.wire.openai_responses.answer_parts import Incomplete, ResponseError, end_reason
 from runapi.wire.openai_responses.usage import read_responses_usage, write_responses_usage
 from runapi.wire.splice import with_cost
 
@@ -39,6 +40,7 @@ class _Reply(msgspec.Struct):
     output: list[Item]
     model: str | None = None
     status: str | None = None
+    incomplete_details: Incomplete | None = None
     usage: Raw = NULL
     error: ResponseError | str | None = None
     service_tier: str | None = None
@@ -57,6 +59,7 @@ class ResponsesReply(msgspec.Struct, frozen=True):
     usage: Usage | None  # None: missing, or not to be believed
     service_tier: str | None
     delivers: bool  # it has text, a refusal, a call or something else that an upstream's tool made
+    is_capped: bool  # it ended at its output limit
     hosted_calls: Mapping[str, int]  # how often each tool ran at the upstream, by the type of its item
     echoes: Mapping[str, bytes] = NO_ECHOES  # fields, as JSON, in which the answer says again what was asked
 
@@ -100,6 +103,7 @@ def read_responses_reply(body: bytes, echoes: Mapping[str, bytes] = NO_ECHOES) -
         usage=read_responses_usage(reply.usage),
         service_tier=reply.service_tier,
         delivers=any(map(delivers, reply.output)),
+        is_capped=reply.status == "incomplete" and end_reason(reply.incomplete_details) is EndReason.LENGTH,
         hosted_calls=Counter(item.type for item in reply.output if is_hosted_call(item.type)),
         echoes=echoes,
     )

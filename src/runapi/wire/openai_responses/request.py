@@ -13,6 +13,7 @@ from msgspec import Meta, Raw
 from runapi.core import problems
 from runapi.wire.half_characters import read_mended
 from runapi.wire.openai_chat.request import NULL, Fields, is_null, read_fields
+from runapi.wire.openai_responses.tool_types import TypedTool, type_of
 from runapi.wire.refusals import problem_of, unknown_word, unsupported
 
 LEAST_CAP = 16
@@ -84,7 +85,7 @@ class _Known(msgspec.Struct):
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     text: _Text | None = None
     tool_choice: str | _Object | None = None
-    tools: list[_Typed] | None = None
+    tools: list[TypedTool] | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     truncation: Truncation | None = None
@@ -103,7 +104,7 @@ class ResponsesRequest(msgspec.Struct, frozen=True):
     store: bool  # the client may ask for this answer later, or continue it; true where it does not say
     previous_response_id: str | None
     include: frozenset[str]
-    tool_types: frozenset[str]
+    tool_types: frozenset[str]  # by `type_of`
     item_types: frozenset[str]  # of `input`, where it is a list
     part_lists: tuple[Raw, ...]  # the contents and outputs that are lists of parts
 
@@ -139,7 +140,7 @@ def read_responses_request(body: bytes) -> ResponsesRequest:
         known.store is not False,
         known.previous_response_id,
         frozenset(known.include or ()),
-        frozenset([tool.type for tool in known.tools or ()]),
+        frozenset(map(type_of, known.tools or ())),
         frozenset([_type_of(item) for item in items]),
         tuple(_read_part_lists(items)),
     )

@@ -20,11 +20,11 @@ from runapi.core.usage import Usage
 from runapi.wire.delivery import Delivery
 from runapi.wire.half_characters import decode_mending, without_half_characters
 from runapi.wire.members import replace_members
-from runapi.wire.neutral import Failure
+from runapi.wire.neutral import EndReason, Failure
 from runapi.wire.openai_chat.reply import texts_of
 from runapi.wire.openai_chat.request import NULL
 from runapi.wire.openai_chat.stream import StreamFault
-from runapi.wire.openai_responses.answer_parts import ResponseError, read_error, read_response
+from runapi.wire.openai_responses.answer_parts import ResponseError, end_reason, read_error, read_response
 from runapi.wire.openai_responses.event_blocks import (
     MOST_EVENT_BYTES,
     BlockSplitter,
@@ -43,15 +43,12 @@ from runapi.wire.sse import EventTooLongError, is_name
 _DONE = b"[DONE]"
 _CREATED = "response.created"
 _OPENING = frozenset((_CREATED, "response.queued", "response.in_progress"))
-_ENDS = frozenset(("response.completed", "response.incomplete"))
+_INCOMPLETE = "response.incomplete"
+_ENDS = frozenset(("response.completed", _INCOMPLETE))
 _FAILURES = frozenset(("response.failed", "response.cancelled", "error"))
 _TEXT_DELTAS = frozenset(
-    (
-        "response.output_text.delta",
-        "response.function_call_arguments.delta",
-        "response.custom_tool_call_input.delta",
-        "response.reasoning_summary_text.delta",
-    )
+    f"response.{kind}.delta"
+    for kind in ("output_text", "function_call_arguments", "custom_tool_call_input", "reasoning_summary_text")
 )
 _NO_ITEMS = (b"null", b"[]")
 _MOST_HELD_BYTES = 2 * MOST_EVENT_BYTES  # both events that open an answer say all again that was asked
@@ -140,6 +137,7 @@ class ResponsesStream(Delivery):
         self._raw_usage: bytes | None = None
         self.usage: Usage | None = None
         self.service_tier: str | None = None
+        self.is_capped = False
         self.hosted_calls: Counter[str] = Counter()
         self._items: dict[int, Raw] = {}  # that are finished, by their places in the answer
         self.ended = False
@@ -266,6 +264,9 @@ class ResponsesStream(Delivery):
         """Keep the event that ends the answer, and what it says was consumed."""
         response = read_response(event.response)
         self.service_tier = response.service_tier
+        self.is_capped = (
+            held.kind == _INCOMPLETE and end_reason(response.incomplete_details) is EndReason.LENGTH
+        )
         usage = read_responses_usage(response.usage)
         if usage is not None:
             self.usage, self._raw_usage = usage, bytes(response.usage)
