@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from fakes.both_engines import database, engine_url, home, made_file, made_home, made_url, postgres
 from fakes.needs import nothing_may_be_skipped
 from fakes.server import Gateway
 from fakes.upstream import ScriptedUpstream
 
+__all__ = ["database", "engine_url", "home", "made_file", "made_home", "made_url", "postgres"]
 LIVE_MODELS = ("gpt-5.5", "gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano", "gpt-5.2")
 StartGateway = Callable[..., Gateway]
 
@@ -59,8 +61,7 @@ def upstream(gateway: Gateway, shared_upstream: ScriptedUpstream) -> Iterator[Sc
     """The scripted upstream, fresh, behind `gateway.live_key()`; every queued script must be played."""
     shared_upstream.reset()
     yield shared_upstream
-    assert not shared_upstream.unplayed, f"{shared_upstream.unplayed} scripts were never played"
-    assert not shared_upstream.faults, f"the upstream's scripts went wrong: {shared_upstream.faults}"
+    shared_upstream.assert_done()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -5,15 +5,12 @@ import pytest
 
 from api.customers import Customer
 from api.rows import NOON_US
-from fakes.both_engines import database, engine_url, postgres
 from fakes.offices import Clock
 from fakes.server import Gateway
 from runapi.flows.office import Office
 from runapi.store.database import Database
 from runapi.store.secrets import Vault
 from runapi.wire.catalog_file import package_catalog
-
-__all__ = ["database", "engine_url", "postgres"]
 
 NewCustomer = Callable[..., Customer]
 

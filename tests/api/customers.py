@@ -4,27 +4,12 @@ import itertools
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from fakes import http, specification
 from fakes.server import Gateway
 
 HELLO = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello there"}]}
 _numbers = itertools.count(1)
-
-
-def perform(gateway: Gateway, command: str, **parameters: object) -> Any:
-    """Carry out an operator's command as the command line does, without its second and a half of starting up."""
-    token = json.loads((gateway.home / "server.json").read_text())["token"]
-    response = http.request(
-        gateway.url,
-        "POST",
-        f"/admin/v1/{command}",
-        json=parameters,
-        headers={"authorization": f"Bearer {token}"},
-    )
-    assert response.status == 200, response.body
-    return response.json
 
 
 class Customer:
@@ -35,11 +20,10 @@ class Customer:
         self.gateway = gateway
         self.account = account or f"customer-{next(_numbers)}"
         if not account:
-            perform(gateway, "accounts.create", name=self.account)
+            gateway.perform("accounts.create", name=self.account)
         if usd != "0":
-            perform(gateway, "accounts.credit", name=self.account, usd=usd, mode=mode)
-        self.key = str(perform(gateway, "keys.create", account=self.account, mode=mode)["key"])
-        gateway.secrets.append(self.key)
+            gateway.perform("accounts.credit", name=self.account, usd=usd, mode=mode)
+        self.key = gateway.new_key(account=self.account, mode=mode)
 
     def send(
         self,
@@ -54,7 +38,7 @@ class Customer:
 
     def limit(self, **limits: object) -> None:
         """Change limits of the key."""
-        perform(self.gateway, "keys.limit", key=self.key, **limits)
+        self.gateway.perform("keys.limit", key=self.key, **limits)
 
     def get(self, path: str) -> dict:
         """What is served there."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from api.conftest import NewCustomer
-from api.customers import HELLO, Customer, perform
+from api.customers import HELLO, Customer
 from api.rows import row
 from fakes import http
 from fakes.both_engines import ON_BOTH
@@ -297,5 +297,5 @@ def test_estimates_wear_no_refusal_out(new_customer: NewCustomer):
     customer = new_customer(mode="live")
     for _ in range(20):
         assert customer.post(ESTIMATE, HELLO)["would_be_admitted"] is False
-    perform(customer.gateway, "accounts.credit", name=customer.account, usd="5", mode="live")
+    customer.gateway.perform("accounts.credit", name=customer.account, usd="5", mode="live")
     assert customer.post(ESTIMATE, HELLO)["would_be_admitted"] is True

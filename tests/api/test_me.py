@@ -3,7 +3,7 @@
 import pytest
 
 from api.conftest import NewCustomer
-from api.customers import HELLO, Customer, perform
+from api.customers import HELLO, Customer
 from fakes import http
 from fakes.server import Gateway
 from runapi.wire.catalog_file import package_catalog
@@ -135,5 +135,5 @@ def test_key_that_may_not_be_used_from_here_is_told_nothing(new_customer: NewCus
 
 def test_balance_of_a_revoked_key_is_not_told(new_customer: NewCustomer, gateway: Gateway):
     customer = new_customer()
-    perform(gateway, "keys.revoke", key=customer.key)
+    gateway.perform("keys.revoke", key=customer.key)
     assert customer.refused("GET", "/v1/me/balance")[0] == 401

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from api.customers import perform
 from api.pages import examples, paste, plain
 from fakes import http
 from fakes.server import Gateway
@@ -29,7 +28,7 @@ def fresh(start_gateway: Callable[..., Gateway]) -> Iterator[Gateway]:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_of_the_page_print_what_it_shows(fresh: Gateway, tmp_path: Path, page: str):
     first = http.post(fresh.url, HELLO, key=fresh.test_key)
-    [code] = perform(fresh, "codes.create", usd="5", mode="test")
+    [code] = fresh.perform("codes.create", usd="5", mode="test")
     known = {"ID": first.headers["x-request-id"], "CODE": code["code"]}
     found = examples(page)
     assert len(found) == PAGES[page]

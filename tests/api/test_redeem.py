@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from api.conftest import NewCustomer
-from api.customers import HELLO, Customer, perform
+from api.customers import HELLO, Customer
 from fakes.server import Gateway
 from runapi.core.tries import Tries
 from runapi.core.windows import MINUTE_US
@@ -16,7 +16,7 @@ UNKNOWN_CODE = "RC-0000-0000-0000-0000-0000-0000"
 
 
 def new_code(gateway: Gateway, usd: str = "5", mode: str = "test") -> str:
-    [made] = perform(gateway, "codes.create", usd=usd, mode=mode)
+    [made] = gateway.perform("codes.create", usd=usd, mode=mode)
     return str(made["code"])
 
 
@@ -88,8 +88,8 @@ def test_used_unknown_revoked_and_mistyped_codes_are_refused_alike(new_customer:
     customer = new_customer()
     used, revoked = new_code(customer.gateway), new_code(customer.gateway)
     customer.post(REDEEM, {"code": used})
-    [listed] = [code for code in perform(customer.gateway, "codes.list") if code["shown"] == revoked[:7]]
-    perform(customer.gateway, "codes.revoke", id=listed["id"])
+    [listed] = [code for code in customer.gateway.perform("codes.list") if code["shown"] == revoked[:7]]
+    customer.gateway.perform("codes.revoke", id=listed["id"])
     before = customer.available_nano()
     told = {
         str(customer.refused("POST", REDEEM, {"code": code}))

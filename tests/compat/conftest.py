@@ -35,7 +35,7 @@ def bridging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway
     served = Gateway(tmp_path_factory.mktemp("bridging")).start()
     with ScriptedUpstream(steered_answer, strict=True, serves=("/responses",)) as scripted:
         scripted.api_key = served.add_upstream(
-            "responses-only", scripted.base_url, SIX, dialect="openai_responses"
+            "responses-only", scripted.base_url, SIX, dialects=["openai_responses"]
         )
         yield served, scripted
     served.stop()
@@ -49,7 +49,7 @@ def responses_only(bridging: tuple[Gateway, ScriptedUpstream]) -> Iterator[Backe
     scripted.reset()
     yield Backend("upstream", served.base_url, served.live_key(), scripted)
     assert scripted.calls, "the client never came to the upstream"
-    assert not scripted.faults, f"the upstream's scripts went wrong: {scripted.faults}"
+    scripted.assert_well()
     served.assert_clean_log()
 
 

@@ -85,6 +85,11 @@ def node_program(pattern: str) -> Path:
     return next(node_modules().glob(wanted), None) or missing(f"node_modules has no {wanted}")
 
 
+def node_variables() -> dict[str, str]:
+    """Where Node keeps what it has compiled: else each start of OpenClaw costs several seconds."""
+    return {"NODE_COMPILE_CACHE": str(node_modules() / ".compile-cache")}
+
+
 def python_of_clients() -> Path:
     """The Python in which the packages of requirements/clients.txt are installed."""
     named = os.environ.get("RUNAPI_TEST_CLIENTS_PYTHON")

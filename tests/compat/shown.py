@@ -50,6 +50,13 @@ class Cell(NamedTuple):
     feature: Feature
 
 
+def each_of_six(client: Client, protocol: Protocol, *features: Feature) -> pytest.MarkDecorator:
+    """Run a test with each model; what it shows it shows with that model."""
+    return pytest.mark.parametrize(
+        "model", [pytest.param(model, marks=shows(client, protocol, model, *features)) for model in SIX]
+    )
+
+
 def shows(
     client: Client, protocol: Protocol, models: str | tuple[str, ...], *features: Feature
 ) -> pytest.MarkDecorator:

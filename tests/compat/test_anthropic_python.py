@@ -2,28 +2,13 @@
 
 import anthropic
 import pytest
-from pydantic import BaseModel
 
 from compat.shown import SIX, Client, Feature, Protocol, shows
 from compat.steered import assert_reasoned, prompt_for_call, prompt_for_text
+from compat.turns import BERN, CITY, HELLO, NUMBERS, City
 
-HELLO = "Hello from the other side of the wire."
-CITY = '{"name": "Bern", "inhabitants": 140000}'
-MULTIPLY = {
-    "name": "multiply",
-    "description": "Multiply two numbers.",
-    "input_schema": {
-        "type": "object",
-        "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
-        "required": ["a", "b"],
-    },
-}
+TOOL = {"name": "multiply", "description": "Multiply two numbers.", "input_schema": NUMBERS}
 each_model = pytest.mark.parametrize("model", SIX)
-
-
-class City(BaseModel):
-    name: str
-    inhabitants: int
 
 
 @pytest.fixture
@@ -90,7 +75,7 @@ def test_the_stream_helper(client, model):
 @shown(Feature.TOOL, Feature.REASONING)
 @each_model
 def test_a_turn_that_runs_a_tool(client, responses_only, model):
-    asked = {"model": model, "max_tokens": 20_000, "tools": [MULTIPLY]}
+    asked = {"model": model, "max_tokens": 20_000, "tools": [TOOL]}
     asked |= {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
     messages = user(prompt_for_call("multiply", {"a": 6, "b": 7}))
     called = client.messages.create(messages=messages, **asked)
@@ -108,7 +93,7 @@ def test_a_turn_that_runs_a_tool(client, responses_only, model):
 def test_the_parse_helper(client, model):
     asked = {"model": model, "max_tokens": 1000, "messages": user(prompt_for_text(CITY))}
     reply = client.messages.parse(**asked, output_format=City)
-    assert reply.parsed_output == City(name="Bern", inhabitants=140_000)
+    assert reply.parsed_output == BERN
 
 
 @each_model

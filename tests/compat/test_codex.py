@@ -4,20 +4,13 @@ import json
 
 import pytest
 
+from compat import quiet
 from compat.configured import KEY_VARIABLE, wanted
 from compat.programs import node_program, run_client
-from compat.shown import SIX, Client, Feature, Protocol, shows
+from compat.shown import Client, Feature, Protocol, each_of_six
 from compat.steered import assert_reasoned, prompt_for_call, prompt_for_text
+from compat.turns import ECHO, HELLO, NAME_SCHEMA, assert_ran
 from runapi.wire.client_config.codex import codex_text
-
-HELLO = "Hello from the other side."
-QUIET = ("--disable", "plugins", "-c", "analytics.enabled=false", "-c", "check_for_update_on_startup=false")
-SCHEMA = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}},
-    "required": ["name"],
-    "additionalProperties": False,
-}
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def take_turn(tmp_path):
         program = [
             codex,
             "exec",
-            *QUIET,
+            *quiet.CODEX,
             "--skip-git-repo-check",
             "--json",
             "--output-last-message",
@@ -50,15 +43,7 @@ def usage_of(events):
     return usage
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        pytest.param(
-            model, marks=shows(Client.CODEX, Protocol.RESPONSES, model, Feature.PLAIN, Feature.STREAM)
-        )
-        for model in SIX
-    ],
-)
+@each_of_six(Client.CODEX, Protocol.RESPONSES, Feature.PLAIN, Feature.STREAM)
 def test_a_plain_turn(take_turn, sandboxed, model):
     events, said = take_turn(sandboxed, model, prompt_for_text(HELLO))
     assert said == HELLO
@@ -66,21 +51,11 @@ def test_a_plain_turn(take_turn, sandboxed, model):
     assert usage_of(events)["reasoning_output_tokens"] > 0
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        pytest.param(
-            model, marks=shows(Client.CODEX, Protocol.RESPONSES, model, Feature.TOOL, Feature.REASONING)
-        )
-        for model in SIX
-    ],
-)
+@each_of_six(Client.CODEX, Protocol.RESPONSES, Feature.TOOL, Feature.REASONING)
 def test_a_turn_that_runs_a_tool(take_turn, responses_only, tmp_path, model):
-    """The shell works out the 42: neither prompt nor model could quote it else."""
-    command = prompt_for_call("exec_command", {"cmd": "echo tool-ran-$((40+2)) | tee proof"})
+    command = prompt_for_call("exec_command", {"cmd": ECHO + "proof"})
     events, said = take_turn(responses_only, model, command)
-    assert "tool-ran-42" in said
-    assert (tmp_path / "proof").read_text() == "tool-ran-42\n"
+    assert_ran(said, tmp_path / "proof")
     assert usage_of(events)["cached_input_tokens"] > 0
     assert_reasoned(responses_only, model, "medium")
 
@@ -93,18 +68,12 @@ def test_a_patch_that_a_custom_tool_applies(take_turn, responses_only, tmp_path)
     assert "made.txt" in said
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        pytest.param(model, marks=shows(Client.CODEX, Protocol.RESPONSES, model, Feature.STRUCTURED))
-        for model in SIX
-    ],
-)
+@each_of_six(Client.CODEX, Protocol.RESPONSES, Feature.STRUCTURED)
 def test_a_turn_with_an_output_schema(take_turn, responses_only, tmp_path, model):
-    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    (tmp_path / "schema.json").write_text(json.dumps(NAME_SCHEMA))
     _, said = take_turn(
         responses_only, model, prompt_for_text('{"name": "Bern"}'), "--output-schema", "schema.json"
     )
     assert json.loads(said) == {"name": "Bern"}
     [call] = responses_only.upstream.calls
-    assert call.json["text"]["format"]["schema"] == SCHEMA
+    assert call.json["text"]["format"]["schema"] == NAME_SCHEMA

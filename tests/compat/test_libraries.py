@@ -9,16 +9,15 @@ import pytest
 from compat.programs import python_of_clients, run_client
 from compat.shown import SIX, Client, Feature, Protocol, shows
 from compat.steered import assert_reasoned, prompt_for_call, prompt_for_text
+from compat.turns import BERN, CITY, HELLO
 from fakes.needs import CLIENTS, node_24, node_modules
 
-HELLO = "Hello from the other side of the wire."
 CALLS = ({"a": 6, "b": 7}, {"a": 8, "b": 9})  # both at once
-CITY = {"name": "Bern", "inhabitants": 140_000}
 PROMPTS = {
     Feature.PLAIN: prompt_for_text(HELLO),
     Feature.STREAM: prompt_for_text(HELLO),
     Feature.TOOL: prompt_for_call("multiply", *CALLS),
-    Feature.STRUCTURED: prompt_for_text(json.dumps(CITY)),
+    Feature.STRUCTURED: prompt_for_text(CITY),
 }
 SCRIPTS = {
     Client.OPENAI_NODE: "run_openai_node.mjs",
@@ -84,4 +83,4 @@ def check(one):
             assert sorted(one["ran"]) == [[6, 7], [8, 9]]
             assert "72" in one["said"]
         case Feature.STRUCTURED:
-            assert one["said"] == CITY
+            assert one["said"] == BERN.model_dump()

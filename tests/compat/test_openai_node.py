@@ -7,10 +7,9 @@ import subprocess
 import pytest
 
 from compat.steered import PLAIN_MODEL, TOOL_MODEL, prompt_for_call, prompt_for_text
+from compat.turns import HELLO
 from fakes.needs import CLIENTS, node_24, node_modules
 from fakes.specification import check_chunk, check_reply
-
-HELLO = "Hello from the other side."
 
 
 @pytest.fixture

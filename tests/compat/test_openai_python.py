@@ -4,32 +4,14 @@ import json
 
 import openai
 import pytest
-from pydantic import BaseModel
 
 from compat.steered import PLAIN_MODEL, TOOL_MODEL, prompt_for_call, prompt_for_text
+from compat.turns import HELLO, MULTIPLY, City
 from fakes.specification import check_chunk, check_error, check_model, check_reply
 
-HELLO = "Hello from the other side."
 SAY_HELLO = [{"role": "user", "content": prompt_for_text(HELLO)}]
 PLEASE_MULTIPLY = {"role": "user", "content": prompt_for_call("multiply", {"a": 6, "b": 7})}
-MULTIPLY = {
-    "type": "function",
-    "function": {
-        "name": "multiply",
-        "description": "Multiply two numbers.",
-        "parameters": {
-            "type": "object",
-            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
-            "required": ["a", "b"],
-            "additionalProperties": False,
-        },
-    },
-}
-
-
-class City(BaseModel):
-    name: str
-    inhabitants: int
+TOOL = {"type": "function", "function": MULTIPLY}
 
 
 @pytest.fixture
@@ -127,23 +109,23 @@ def test_the_parse_helper(client):
 
 def test_a_turn_that_runs_a_tool(client):
     messages = [PLEASE_MULTIPLY]
-    asked = client.chat.completions.create(model=TOOL_MODEL, messages=messages, tools=[MULTIPLY])
+    asked = client.chat.completions.create(model=TOOL_MODEL, messages=messages, tools=[TOOL])
     assert asked.choices[0].finish_reason == "tool_calls"
     check_reply(asked.to_dict())
     [call] = asked.choices[0].message.tool_calls
     messages += [asked.choices[0].message, run(call)]
-    answered = client.chat.completions.create(model=TOOL_MODEL, messages=messages, tools=[MULTIPLY])
+    answered = client.chat.completions.create(model=TOOL_MODEL, messages=messages, tools=[TOOL])
     assert "42" in answered.choices[0].message.content
     assert answered.choices[0].finish_reason == "stop"
 
 
 def test_a_streamed_turn_that_runs_a_tool(client):
     messages = [PLEASE_MULTIPLY]
-    with client.chat.completions.stream(model=TOOL_MODEL, messages=messages, tools=[MULTIPLY]) as stream:
+    with client.chat.completions.stream(model=TOOL_MODEL, messages=messages, tools=[TOOL]) as stream:
         asked = stream.get_final_completion()
     [call] = asked.choices[0].message.tool_calls
     messages += [asked.choices[0].message, run(call)]
-    with client.chat.completions.stream(model=TOOL_MODEL, messages=messages, tools=[MULTIPLY]) as stream:
+    with client.chat.completions.stream(model=TOOL_MODEL, messages=messages, tools=[TOOL]) as stream:
         answered = stream.get_final_completion()
     assert "42" in answered.choices[0].message.content
 

@@ -4,28 +4,14 @@ import json
 
 import openai
 import pytest
-from pydantic import BaseModel
 
 from compat.shown import SIX, Client, Feature, Protocol, shows
 from compat.steered import assert_reasoned, prompt_for_call, prompt_for_text
+from compat.turns import BERN, CITY, HELLO, MULTIPLY, City
 from fakes.specification import check_chunk, check_reply, check_response, check_response_event
 
-HELLO = "Hello from the other side of the wire."
-CITY = '{"name": "Bern", "inhabitants": 140000}'
-PARAMETERS = {
-    "type": "object",
-    "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
-    "required": ["a", "b"],
-    "additionalProperties": False,
-}
-MULTIPLY = {"name": "multiply", "description": "Multiply two numbers.", "parameters": PARAMETERS}
 SEALED = ["reasoning.encrypted_content"]
 each_model = pytest.mark.parametrize("model", SIX)
-
-
-class City(BaseModel):
-    name: str
-    inhabitants: int
 
 
 @pytest.fixture
@@ -105,7 +91,7 @@ def test_the_chat_parse_helper(client, model):
     reply = client.chat.completions.parse(
         model=model, messages=user(prompt_for_text(CITY)), response_format=City
     )
-    assert reply.choices[0].message.parsed == City(name="Bern", inhabitants=140_000)
+    assert reply.choices[0].message.parsed == BERN
 
 
 # ---- Responses -------------------------------------------------------------------------------------------
@@ -177,4 +163,4 @@ def test_a_response_that_follows_from_the_one_before(client, responses_only, mod
 @each_model
 def test_the_responses_parse_helper(client, model):
     reply = client.responses.parse(model=model, input=prompt_for_text(CITY), text_format=City)
-    assert reply.output_parsed == City(name="Bern", inhabitants=140_000)
+    assert reply.output_parsed == BERN

@@ -3,13 +3,13 @@
 import pytest
 
 from compat.configured import KEY_VARIABLE, wanted
-from compat.programs import PATHS, run_client
+from compat.programs import PATHS, node_variables, run_client
 from compat.shown import Client, Feature, Protocol, shows
 from compat.steered import assert_reasoned, prompt_for_call, prompt_for_text
+from compat.turns import ECHO, HELLO, assert_ran
 from fakes.needs import node_24, node_modules
 from runapi.wire.client_config.openclaw import openclaw_text
 
-HELLO = "Hello from the other side."
 CHAT_API, RESPONSES_API = '"openai-completions"', '"openai-responses"'
 TURNS = [
     pytest.param(protocol, model, id=f"{protocol.name.lower()}-{model}")
@@ -40,7 +40,7 @@ def openclaw(tmp_path):
         (tmp_path / ".openclaw" / "openclaw.json").write_text(text)
         environment = {
             "PATH": f"{node.parent}:{PATHS}",
-            "NODE_COMPILE_CACHE": str(node_modules() / ".compile-cache"),  # a start costs several seconds
+            **node_variables(),
             KEY_VARIABLE: backend.key,
         }
         return run_client(
@@ -76,11 +76,9 @@ def test_a_plain_turn(openclaw, sandboxed, protocol, model):
 
 @pytest.mark.parametrize(("protocol", "model"), marked(Feature.TOOL, Feature.REASONING))
 def test_a_turn_that_runs_a_tool(openclaw, responses_only, tmp_path, protocol, model):
-    """The shell works out the 42: neither prompt nor model could quote it else."""
     proof = tmp_path / "proof"
-    command = prompt_for_call("exec", {"command": f"echo tool-ran-$((40+2)) | tee {proof}"})
+    command = prompt_for_call("exec", {"command": f"{ECHO}{proof}"})
     turn = take_turn(openclaw, responses_only, protocol, model, command)
-    assert "tool-ran-42" in "".join(payload["text"] for payload in turn["payloads"])
-    assert proof.read_text() == "tool-ran-42\n"
+    assert_ran("".join(payload["text"] for payload in turn["payloads"]), proof)
     assert turn["meta"]["agentMeta"]["terminalReceipt"]["successfulToolNames"] == ["exec"]
     assert_reasoned(responses_only, model, "medium")

@@ -1,25 +1,14 @@
 """The real OpenCode, unmodified, with the configuration that we give it; and with Chat Completions in its place."""
 
-import json
-
 import pytest
 
+from compat import quiet
 from compat.configured import KEY_VARIABLE, wanted
 from compat.programs import node_program, run_client
 from compat.shown import Client, Feature, Protocol, shows
 from compat.steered import assert_reasoned, prompt_for_call, prompt_for_text
+from compat.turns import ECHO, HELLO, assert_ran
 from runapi.wire.client_config.opencode import PACKAGE, opencode_text
-
-HELLO = "Hello from the other side."
-QUIET = {
-    "OPENCODE_DISABLE_AUTOUPDATE": "1",
-    "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-    "OPENCODE_DISABLE_MODELS_FETCH": "1",
-    "OPENCODE_DISABLE_SHARE": "1",
-}
-PLUGIN_IS_THERE = {"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
-"""The lock file of its configuration folder: else it fetches a package that only plugins need."""
-
 
 TURNS = ((Protocol.RESPONSES, "gpt-5.5"), (Protocol.CHAT, "gpt-5.3-codex"))
 
@@ -33,17 +22,14 @@ def marked(*features):
 def take_turn(tmp_path):
     """Run one headless turn in a home of its own, and return its events."""
     opencode = node_program("opencode-linux-{cpu}*/bin/opencode")
-    folder = tmp_path / ".config" / "opencode"
 
     def take(backend, protocol, model, prompt):
-        (folder / "node_modules").mkdir(parents=True)
-        (folder / "package-lock.json").write_text(json.dumps(PLUGIN_IS_THERE))
         text = opencode_text(wanted(backend, model))
         if protocol is Protocol.CHAT:
             assert text.count(f'"{PACKAGE}"') == 1
             text = text.replace(f'"{PACKAGE}"', '"@ai-sdk/openai-compatible"')
-        (folder / "opencode.json").write_text(text)
-        environment = QUIET | {KEY_VARIABLE: backend.key}
+        (quiet.make_opencode_folder(tmp_path) / "opencode.json").write_text(text)
+        environment = quiet.OPENCODE | {KEY_VARIABLE: backend.key}
         program = [opencode, "run", "--auto", "--pure", "--format", "json"]
         return run_client(program, backend, tmp_path, environment=environment, stdin=prompt).lines
 
@@ -63,9 +49,7 @@ def test_a_plain_turn(take_turn, sandboxed, protocol, model):
 
 @pytest.mark.parametrize(("protocol", "model"), marked(Feature.TOOL, Feature.REASONING))
 def test_a_turn_that_runs_a_tool(take_turn, responses_only, tmp_path, protocol, model):
-    """The shell works out the 42: neither prompt nor model could quote it else."""
-    arguments = {"command": "echo tool-ran-$((40+2)) | tee proof", "description": "Prove it"}
+    arguments = {"command": ECHO + "proof", "description": "Prove it"}
     events = take_turn(responses_only, protocol, model, prompt_for_call("bash", arguments))
-    assert "tool-ran-42" in said_in(events)
-    assert (tmp_path / "proof").read_text() == "tool-ran-42\n"
+    assert_ran(said_in(events), tmp_path / "proof")
     assert_reasoned(responses_only, model, "medium")

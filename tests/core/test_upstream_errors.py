@@ -32,7 +32,7 @@ def refusal(status: int, kind: str, message: str = "Something."):
         (403, "permission_error", Blame.ACCOUNT),
         (400, "invalid_request_error", Blame.REQUEST),
         (413, "request_too_large", Blame.REQUEST),
-        (404, "not_found_error", Blame.MODEL),
+        (404, "not_found_error", Blame.UPSTREAM),  # which does not say what: our own URL, for all we know
         (429, "rate_limit_error", Blame.LOAD),
         (500, "api_error", Blame.UPSTREAM),
         (504, "timeout_error", Blame.UPSTREAM),

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from dialects.cases import BOTH, answer
 from dialects.town import CHAT
-from fakes import replies, responses_replies
+from fakes import replies
 from fakes.responses_replies import Called, Refused, Said, Thought, text
 
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 FUNCTION = {
     "type": "function",
     "function": {
@@ -17,11 +17,6 @@ FUNCTION = {
         "parameters": {"type": "object", "properties": {"where": {"type": "string"}}},
     },
 }
-
-
-def answer(items, stream, **more):
-    """A scripted answer, as the client wants it."""
-    return (responses_replies.stream_reply if stream else responses_replies.plain_reply)(items, **more)
 
 
 def choice_of(heard):

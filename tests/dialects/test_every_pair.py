@@ -4,12 +4,10 @@ import json
 
 import pytest
 
+from dialects.cases import BOTH, PATHS, SERVERS, model_at
 from dialects.town import CHAT, CLAUDE, MESSAGES, RATES, RESPONSES
 from fakes import anthropic_replies, replies, responses_replies
 
-PATHS = pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES], ids=["chat", "responses", "messages"])
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-SERVERS = pytest.mark.parametrize("server", ["chat_only", "responses_only", "messages_only"])
 TOOL = {
     CHAT: {
         "type": "function",
@@ -24,10 +22,6 @@ TOOL = {
     MESSAGES: {"name": "look", "input_schema": {"type": "object", "properties": {}}},
 }
 ARGUMENTS = '{"where":"R\u00e9union","deep":true}'
-
-
-def model_at(server):
-    return CLAUDE if server == "messages_only" else "gpt-5.5"
 
 
 def called(server, stream):

@@ -2,11 +2,10 @@
 
 import pytest
 
+from dialects.cases import BOTH, PATHS
 from dialects.town import CHAT, GPTS, MESSAGES, OWN, RESPONSES
 from fakes import anthropic_replies, replies, responses_replies, steps
 
-PATHS = pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES], ids=["chat", "responses", "messages"])
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 EVERYWHERE = "everywhere"
 SPEAKS = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
 PAIRS = pytest.mark.parametrize("pair", [(one, other) for one in SPEAKS for other in SPEAKS if one != other])

@@ -2,25 +2,19 @@
 
 import pytest
 
+from dialects.cases import BOTH, PATHS, SERVERS, model_at
 from dialects.town import CHAT, CLAUDE, MESSAGES, RESPONSES
 from fakes import anthropic_replies, http, replies, responses_replies, steps
 
-PATHS = pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES], ids=["chat", "responses", "messages"])
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 ASKED = pytest.mark.parametrize(
     "asked", [(path, stream) for path in (CHAT, RESPONSES, MESSAGES) for stream in (False, True)]
 )
-SERVERS = pytest.mark.parametrize("server", ["chat_only", "responses_only", "messages_only"])
 ANTHROPICS = {400: "invalid_request_error", 404: "not_found_error", 429: "rate_limit_error", 500: "api_error"}
 ANTHROPICS |= {503: "overloaded_error"}
 
 
-TOLD = {400: 400, 401: 503, 403: 503, 404: 404, 429: 429, 500: 500, 503: 503}
+TOLD = {400: 400, 401: 503, 403: 503, 404: 503, 429: 429, 500: 500, 503: 503}
 """What a client is told where an upstream refused with this status."""
-
-
-def model_at(server):
-    return CLAUDE if server == "messages_only" else "gpt-5.5"
 
 
 def refusal_by(server, status, message="Broken.", retry_after=None):

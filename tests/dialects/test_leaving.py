@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dialects.town import CHAT, CLAUDE, COST_NANO, GPTS, MESSAGES, RESPONSES, Town
+from dialects.cases import BOTH, PATHS, SERVERS, model_at
+from dialects.town import CHAT, COST_NANO, GPTS, MESSAGES, RESPONSES, Town
 from fakes import anthropic_replies, replies, responses_replies, steps
 
-PATHS = pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES], ids=["chat", "responses", "messages"])
-SERVERS = pytest.mark.parametrize("server", ["chat_only", "responses_only", "messages_only"])
 POLICIES = pytest.mark.parametrize("policy", ["drain", "cancel"])
 WORDS = tuple(f"word{number} " for number in range(30))
 
@@ -37,10 +36,6 @@ class Moments:
                 self.script = responses_replies.stream_reply([responses_replies.Said(WORDS)], between=between)
             case _:
                 self.script = anthropic_replies.stream_reply([anthropic_replies.Said(WORDS)], between=between)
-
-
-def model_at(server):
-    return CLAUDE if server == "messages_only" else "gpt-5.5"
 
 
 def until_it_has_begun(connection):
@@ -102,36 +97,19 @@ def test_stream_is_cancelled_for_who_left_and_what_was_sent_is_charged(town, ups
 
 @PATHS
 @POLICIES
-def test_whole_answer_follows_the_policy_too(town, responses_only, path, policy):
+@BOTH
+def test_who_left_before_anything_was_said_pays_for_what_is_made(town, responses_only, path, policy, stream):
     go, asked = threading.Event(), threading.Event()
     customer = town.customer(on_disconnect=policy)
-    responses_only.then([steps.signal(asked), steps.wait(go), *responses_replies.plain_reply()])
-    connection = customer.knock(path)
+    make = responses_replies.stream_reply if stream else responses_replies.plain_reply
+    responses_only.then([steps.signal(asked), steps.wait(go), *make()])
+    connection = customer.knock(path, stream=stream)
     assert asked.wait(10)
     connection.close()
     if policy == "cancel":
         responses_only.wait_for_closed_early()
     else:
-        time.sleep(0.2)
-    go.set()
-    row = row_of(customer)
-    assert row["outcome"] == ("completed" if policy == "drain" else "cancelled")
-    assert customer.spent_nano == (COST_NANO if policy == "drain" else 0)
-
-
-@PATHS
-@POLICIES
-def test_who_left_before_anything_was_said_pays_for_what_is_made(town, responses_only, path, policy):
-    go, asked = threading.Event(), threading.Event()
-    customer = town.customer(on_disconnect=policy)
-    responses_only.then([steps.signal(asked), steps.wait(go), *responses_replies.stream_reply()])
-    connection = customer.knock(path, stream=True)
-    assert asked.wait(10)
-    connection.close()
-    if policy == "cancel":
-        responses_only.wait_for_closed_early()
-    else:
-        time.sleep(0.2)
+        time.sleep(0.6)
     go.set()
     row = row_of(customer)
     assert (row["outcome"], row["client_left"]) == ("completed" if policy == "drain" else "cancelled", True)

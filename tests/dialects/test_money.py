@@ -7,12 +7,11 @@ from hashlib import sha256
 
 import pytest
 
+from dialects.cases import BOTH, PATHS
 from dialects.town import CHAT, CLAUDE, COST_NANO, HELLO, MESSAGES, RESPONSES
 from fakes import http, replies, responses_replies, steps
 from runapi.core.check_receipt import check_receipt
 
-PATHS = pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES], ids=["chat", "responses", "messages"])
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 CAP = {CHAT: "max_completion_tokens", RESPONSES: "max_output_tokens", MESSAGES: "max_tokens"}
 
 

@@ -2,17 +2,10 @@
 
 import pytest
 
+from dialects.cases import BOTH, PATHS, SERVERS, model_at
 from dialects.town import CHAT, CLAUDE, MESSAGES, RESPONSES
 from fakes import anthropic_replies, http, replies, responses_replies
 from fakes.replies import error
-
-PATHS = pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES], ids=["chat", "responses", "messages"])
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-SERVERS = pytest.mark.parametrize("server", ["chat_only", "responses_only", "messages_only"])
-
-
-def model_at(server):
-    return CLAUDE if server == "messages_only" else "gpt-5.5"
 
 
 def empty_answer(server, stream):
@@ -60,7 +53,7 @@ def test_upstream_s_own_name_for_a_model_is_seen_by_nobody(town, scripted, serve
     upstream.reset()
     upstream.strict = False
     speaks = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}[kind]
-    town.serve_as(upstream, "renamed", [speaks], model_map={ours: theirs})
+    town.serve_as(upstream, "renamed", [speaks], [], model_map={ours: theirs})
     upstream.then(empty_or_not(server, stream, theirs), error(400, f"The model {theirs} is broken."))
     customer = town.customer()
     try:

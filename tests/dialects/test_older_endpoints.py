@@ -6,6 +6,7 @@ import struct
 import pytest
 from openai import OpenAI
 
+from dialects.cases import BOTH
 from dialects.town import CHAT, MESSAGES, RESPONSES
 from fakes import http, replies, steps, unbridged_replies
 from money.shop import RICH_NANO
@@ -14,7 +15,6 @@ EMBEDDINGS, COMPLETIONS, MODERATIONS = "/v1/embeddings", "/v1/completions", "/v1
 EMBED = {"model": "text-embedding-3-small", "input": "Hello."}
 COMPLETE = {"model": "gpt-3.5-turbo-instruct", "prompt": "Say hello.", "max_tokens": 100}
 MODERATE = {"model": "omni-moderation-latest", "input": "Hello."}
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 KINDS = pytest.mark.parametrize(
     ("path", "body"),
     [(EMBEDDINGS, EMBED), (COMPLETIONS, COMPLETE), (MODERATIONS, MODERATE)],

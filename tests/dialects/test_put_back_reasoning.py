@@ -4,18 +4,14 @@ import json
 
 import pytest
 
+from dialects.cases import BOTH, answer
 from dialects.town import CHAT, MESSAGES, RESPONSES
 from fakes import responses_replies
 from fakes.responses_replies import Called, Said, Thought
 
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 LOOKED = (Thought(("Hm.",)), Called("look", "{}", "call_A-1|b"))
 ASKED = {"role": "user", "content": "Look."}
-
-
-def answer(items, stream):
-    return (responses_replies.stream_reply if stream else responses_replies.plain_reply)(items)
 
 
 def call_of(heard):

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from dialects.cases import BOTH, answer
 from dialects.town import RESPONSES
 from fakes import replies, responses_replies, specification, steps
 from fakes.responses_replies import Called, Raw, Thought
 from fakes.responses_stream import check_stream
 
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 FUNCTION = {
     "type": "function",
     "name": "look",
@@ -19,10 +19,6 @@ FUNCTION = {
 }
 SEARCH = {"type": "web_search", "search_context_size": "low"}
 STRANGE = {"type": "compaction_trigger", "id": "ct_1", "weights": [1.0, 1e3], "note": "R\u00e9union \u2028"}
-
-
-def answer(items, stream, **more):
-    return (responses_replies.stream_reply if stream else responses_replies.plain_reply)(items, **more)
 
 
 # ---- passed on -------------------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 import pytest
 
+from dialects.cases import BOTH
 from dialects.town import CHAT, MESSAGES
 from fakes import replies, responses_replies, steps
 from fakes.responses_replies import Called, Said
 
-BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 SERVERS = pytest.mark.parametrize("server", ["chat_only", "responses_only"])
 PIECES = (
     ("One. END Two.",),

@@ -1,18 +1,15 @@
 """A gateway whose upstreams each speak one dialect, and customers who ask it in any."""
 
 import json
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from dialects import anthropic_judge
 from dialects.chunks import put_chunks_together
-from fakes import http, specification
+from fakes import anthropic_stream, http, specification
 from fakes.responses_stream import check_stream, read_events
 from fakes.upstream import ScriptedUpstream
-from money.shop import REQUEST_ID, RICH_NANO, Customer, Shop
+from money.shop import RICH_NANO, Answer, Customer, Shop
 
 CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
 SPOKEN = {CHAT: "openai_chat", RESPONSES: "openai_responses", MESSAGES: "anthropic"}
@@ -33,29 +30,10 @@ RATES = {"gpt-5.5": (2_500, 15_000), "gpt-5.3-codex": (875, 7_000), CLAUDE: (2_4
 COST_NANO = 19 * 2_500 + 10 * 15_000  # of 19 input and 10 output tokens of gpt-5.5
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """A response as its client received it, whole or streamed."""
+class Heard(Answer, frozen=True, kw_only=True):
+    """An answer of any endpoint as its client received it, whole or streamed."""
 
     path: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> Any:
-        return self.json["error"]
-
-    @property
-    def id(self) -> str:
-        return self.headers["x-request-id"]
-
-    @property
-    def is_stream(self) -> bool:
-        return self.headers["content-type"].startswith("text/event-stream")
 
     @property
     def payloads(self) -> list[bytes]:
@@ -69,7 +47,7 @@ class Heard(msgspec.Struct, frozen=True):
         if self.path == RESPONSES:
             return read_events(self.body)
         if self.path == MESSAGES:
-            return anthropic_judge.read_events(self.body)
+            return anthropic_stream.read_events(self.body)
         return [json.loads(payload) for payload in self.payloads if payload != b"[DONE]"]
 
     @property
@@ -96,7 +74,7 @@ class Heard(msgspec.Struct, frozen=True):
             case "/v1/responses":
                 return check_stream(self.events)
             case "/v1/messages":
-                return anthropic_judge.put_together(self.events)
+                return anthropic_stream.put_together(self.events)
             case _:
                 return put_chunks_together(self.events)
 
@@ -135,10 +113,7 @@ class Resident(Customer):
         plain = path.partition("?")[0].replace("/v1/v1/", "/v1/")
         asked = body if body is not None else HELLO[plain]
         data = asked if isinstance(asked, bytes) else json.dumps({**asked, **fields}).encode()  # type: ignore[dict-item]
-        connection = http.Connection(self.shop.gateway.url)
-        sent = {"authorization": f"Bearer {self.key}", **(headers or {})}
-        connection.send_request("POST", path, body=data, headers=sent)
-        return connection
+        return self.send(path, data, headers)
 
     def hear(
         self, path: str, body: object = None, *, headers: Mapping[str, str] | None = None, **fields: object
@@ -151,7 +126,7 @@ class Resident(Customer):
         """Read an answer to its end; whatever it is, it has the form that its endpoint promises."""
         head = connection.read_head()
         plain = path.partition("?")[0].replace("/v1/v1/", "/v1/")
-        heard = Heard(plain, head.status, head.headers, b"".join(connection.pieces()))
+        heard = Heard(head.status, head.headers, b"".join(connection.pieces()), path=plain)
         self.shop.judge(heard)
         return heard
 
@@ -182,42 +157,20 @@ class Town(Shop):
         name: str,
         speaks: Sequence[str],
         models: Sequence[str] = GPTS,
-        *,
-        priority: int = 100,
-        model_map: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> None:
         """Put an upstream that speaks these dialects behind the live keys."""
-        upstream.api_key = f"sk-canary-{secrets.token_hex(16)}"
-        self.gateway.secrets.append(upstream.api_key)
-        self.command(
-            "upstreams.add",
-            name=name,
-            base_url=upstream.base_url,
-            api_key=upstream.api_key,
-            models=[] if model_map else list(models),
-            model_map=dict(model_map or {}),
-            dialects=[SPOKEN[path] for path in speaks],
-            priority=priority,
-        )
+        self.serve(upstream, name, models, dialects=[SPOKEN[path] for path in speaks], **more)
 
     def serving_as(
-        self, upstream: ScriptedUpstream, name: str, speaks: Sequence[str], models: Sequence[str], **more: Any
+        self, upstream: ScriptedUpstream, name: str, speaks: Sequence[str], models: Sequence[str]
     ) -> Iterator[ScriptedUpstream]:
-        """Put a fresh upstream behind the live keys for one test, in which it must do all that it was told."""
-        upstream.reset()
-        self.serve_as(upstream, name, speaks, models, **more)
-        yield upstream
-        self.command("upstreams.remove", name=name)
-        assert not upstream.unplayed, f"{upstream.unplayed} scripts were never played"
-        assert not upstream.faults, f"the upstream's scripts went wrong: {upstream.faults}"
+        """Put a fresh one behind the live keys for one test, in which it must do all that it was told."""
+        yield from self.serving(upstream, name, models, dialects=[SPOKEN[path] for path in speaks])
 
     def judge(self, heard: Heard) -> None:
         """Hold an answer against what its endpoint promises."""
-        assert REQUEST_ID.fullmatch(heard.id)
-        assert heard.headers["x-runapi-request-id"] == heard.id
-        shown = repr(heard.headers) + heard.body.decode()
-        leaked = [secret for secret in self.gateway.secrets if secret in shown]
-        assert not leaked, f"{leaked} stand in {shown}"
+        self.check_head(heard)
         if heard.path == MESSAGES:
             assert heard.headers["request-id"] == heard.id
         if heard.status != 200:

@@ -65,15 +65,6 @@ def answers(draw, *, has_reasoning=False):
     return [*events, End(reason, draw(usages()), service_tier="default")]
 
 
-def cut(data, cuts):
-    """Cut bytes at these places."""
-    start = 0
-    for end in [*sorted(cuts), len(data)]:
-        if start < end:
-            yield data[start:end]
-            start = end
-
-
 def chunks_of(data):
     """The chunks of a Chat stream that has ended."""
     *events, done = data.decode().removesuffix("\n\n").split("\n\n")

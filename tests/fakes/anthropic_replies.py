@@ -3,14 +3,16 @@
 An answer is a list of content blocks: `Said`, `Used` (a tool), `Thought`, or `Raw` for any other.
 """
 
-import json as json_module
+import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from fakes import steps
 from fakes.received import Request
 from fakes.steps import Script
+from fakes.streamed import pieces_of, play_events
 
 MESSAGE_ID = "msg_01XFDUDYJgAACzvnptvVoYEL"
 HEADERS = {
@@ -111,14 +113,9 @@ def stream_reply(
     stop_reason: str | None = None,
     stop_sequence: str | None = None,
     model: str | None = None,
-    cut_after: int | None = None,
-    cut: steps.Step | None = None,
-    between: Script = (),
+    **how: Any,
 ) -> Script:
-    """A streamed reply, with one ping; `between` is played before each delta of a block.
-
-    With `cut_after` only so many events are sent, and then `cut` happens: by default the connection is closed.
-    """
+    """A streamed reply, with one ping; `between`, `cut_after` and `cut` are those of `play_events`."""
 
     def write(request: Request) -> Script:
         end = {"stop_reason": stop_reason or _stop_reason(blocks), "stop_sequence": stop_sequence}
@@ -127,7 +124,7 @@ def stream_reply(
             {"type": "message_delta", "delta": end, "usage": {"output_tokens": usage["output_tokens"]}},
             {"type": "message_stop"},
         ]
-        return _play(events, between, cut_after, steps.fin() if cut is None else cut)
+        return play_events(events, HEADERS, **how)
 
     return [steps.answer(write)]
 
@@ -143,7 +140,7 @@ def stream_error_reply(
 
     def write(request: Request) -> Script:
         end = {"type": "error", "error": {"type": kind, "message": message}}
-        return _play([*list(_events(request, blocks, USAGE, None))[:after], end])
+        return play_events([*list(_events(request, blocks, USAGE, None))[:after], end], HEADERS)
 
     return [steps.answer(write)]
 
@@ -170,20 +167,10 @@ def polite_answer(request: Request) -> Script:
     """Answer any well-formed request with "Hello.", streamed or whole as it asks."""
     if request.path.partition("?")[0].endswith("/count_tokens"):
         return count_reply()
-    return stream_reply() if _body(request).get("stream") else plain_reply()
-
-
-def event(value: dict[str, object]) -> bytes:
-    """The bytes of one event: its name, its JSON, a blank line."""
-    data = json_module.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return f"event: {value['type']}\ndata: {data}\n\n".encode()
+    return stream_reply() if request.asked.get("stream") else plain_reply()
 
 
 # ---- how it is written -----------------------------------------------------------------------------------
-
-
-def _body(request: Request) -> dict[str, object]:
-    return request.json if isinstance(request.json, dict) else {}
 
 
 def _message(request: Request, model: str | None) -> dict[str, object]:
@@ -191,7 +178,7 @@ def _message(request: Request, model: str | None) -> dict[str, object]:
         "id": MESSAGE_ID,
         "type": "message",
         "role": "assistant",
-        "model": model or str(_body(request).get("model")),
+        "model": model or str(request.asked.get("model")),
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
@@ -207,7 +194,7 @@ def _block(block: Block) -> dict[str, object]:
         case Said(pieces=pieces):
             return {"type": "text", "text": "".join(pieces)}
         case Used():
-            arguments = json_module.loads(block.arguments)
+            arguments = json.loads(block.arguments)
             return {"type": "tool_use", "id": block.id, "name": block.name, "input": arguments}
         case Thought(pieces=pieces):
             return {"type": "thinking", "thinking": "".join(pieces), "signature": block.signature}
@@ -232,12 +219,7 @@ def _deltas(block: Block) -> Iterator[dict[str, object]]:
         case Said(pieces=pieces):
             yield from ({"type": "text_delta", "text": piece} for piece in pieces)
         case Used():
-            size = max(1, -(-len(block.arguments) // block.pieces))
-            starts = range(0, len(block.arguments), size)
-            pieces = (
-                "",
-                *(block.arguments[start : start + size] for start in starts),
-            )  # the first is empty there
+            pieces = ("", *pieces_of(block.arguments, block.pieces))  # the first is empty there
             yield from ({"type": "input_json_delta", "partial_json": piece} for piece in pieces)
         case Thought(pieces=pieces):
             yield from ({"type": "thinking_delta", "thinking": piece} for piece in pieces)
@@ -256,17 +238,3 @@ def _events(
         for delta in _deltas(block):
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
-
-
-def _play(
-    events: Sequence[dict[str, object]],
-    between: Script = (),
-    cut_after: int | None = None,
-    cut: steps.Step | None = None,
-) -> Script:
-    played: list[steps.Step] = [steps.headers(200, steps.EVENT_STREAM | HEADERS)]
-    for told in events[:cut_after]:
-        played += [*(between if told["type"] == "content_block_delta" else ()), steps.body(event(told))]
-    if cut_after is not None and cut is not None:
-        played.append(cut)
-    return played

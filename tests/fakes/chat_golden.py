@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from fakes.feeding import events_fed
 from runapi.core.usage import Usage
 from runapi.wire.neutral import End
 from runapi.wire.openai_chat.answer_reader import ChatReader
@@ -37,8 +38,7 @@ def files_of_request(case: str) -> Iterator[tuple[str, str]]:
 def files_of_answer(case: str) -> Iterator[tuple[str, str]]:
     """What `upstream.sse` becomes: events, and for a client that speaks Chat, streamed and whole."""
     reader = ChatReader()
-    events = reader.feed((FOLDER / case / "upstream.sse").read_bytes())
-    events += [] if reader.ended or reader.fault else reader.feed_end()
+    events = events_fed(reader, (FOLDER / case / "upstream.sse").read_bytes())
     yield "events.json", "".join(f"{msgspec.json.encode(event).decode()}\n" for event in events)
     if not isinstance(events[-1], End):
         return

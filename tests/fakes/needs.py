@@ -35,7 +35,7 @@ def node_modules() -> Path:
     return (
         folder
         if folder.is_dir()
-        else missing("no node_modules: docs/api/clients.md says how to install them")
+        else missing("no node_modules: docs/api/compatibility.md says how to install them")
     )
 
 

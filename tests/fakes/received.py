@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,12 @@ class Request(msgspec.Struct, frozen=True):
             return json.loads(self.body)
         except ValueError:
             return None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The decoded body where it is an object, else an empty one."""
+        decoded = self.json
+        return decoded if isinstance(decoded, dict) else {}
 
 
 async def read_head(reader: asyncio.StreamReader, connection: int) -> Request:

@@ -7,6 +7,7 @@ import msgspec
 from fakes import steps
 from fakes.received import Request
 from fakes.steps import Script
+from fakes.streamed import pieces_of
 
 MODEL = "gpt-5.5-2026-04-23"
 SNAPSHOTS = {
@@ -142,12 +143,13 @@ def stream_tool_reply(
 ) -> Script:
     """A streamed reply that calls one tool, its arguments cut into `pieces`."""
     opening = {"index": 0, **Call(name, "").on_the_wire()}
-    size = max(1, -(-len(arguments) // pieces))
-    parts = [arguments[start : start + size] for start in range(0, len(arguments), size)]
     deltas: list[dict[str, object]] = [
         {"role": "assistant", "content": None, "tool_calls": [opening], "refusal": None}
     ]
-    deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": part}}]} for part in parts]
+    deltas += [
+        {"tool_calls": [{"index": 0, "function": {"arguments": part}}]}
+        for part in pieces_of(arguments, pieces)
+    ]
     return _stream(deltas, finish_reason="tool_calls", usage=usage, model=model, include_usage=include_usage)
 
 
@@ -225,7 +227,7 @@ def polite_answer(request: Request) -> Script:
     """Answer any well-formed request with "Hello.", streamed or whole as it asks."""
     if request.method == "GET":
         return steps.json({"object": "list", "data": list(_models())}, fields=HEADERS)
-    body = request.json if isinstance(request.json, dict) else {}
+    body = request.asked
     model = SNAPSHOTS.get(str(body.get("model")), MODEL)
     return stream_reply(model=model) if body.get("stream") else plain_reply(model=model)
 
@@ -245,5 +247,5 @@ def _padding_wanted(request: Request) -> bool:
 
 
 def _stream_options(request: Request) -> dict[str, object]:
-    options = request.json.get("stream_options") if isinstance(request.json, dict) else None
+    options = request.asked.get("stream_options")
     return options if isinstance(options, dict) else {}

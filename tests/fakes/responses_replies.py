@@ -3,8 +3,9 @@
 An answer is a list of items: `Said`, `Refused`, `Called`, `Thought`, or `Raw` for any other.
 """
 
-import json as json_module
+import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from fakes import steps
 from fakes.received import Request
@@ -21,13 +22,14 @@ from fakes.responses_writer import (
     Seal,
     Thought,
     Writer,
-    body_of,
     read_seal,
     text,
     usage,
     write_seal,
 )
 from fakes.steps import Script
+from fakes.streamed import named_event as event
+from fakes.streamed import play_events
 
 __all__ = [
     "HELLO", "MODELS", "USAGE", "Called", "Raw", "Refused", "Said", "Seal", "Thought", "count_reply", "event", "events_of",
@@ -86,20 +88,15 @@ def stream_reply(
     usage: dict[str, object] | None = USAGE,
     incomplete: str | None = None,
     model: str | None = None,
-    cut_after: int | None = None,
-    cut: steps.Step | None = None,
-    between: Script = (),
+    **how: Any,
 ) -> Script:
-    """A streamed reply; `between` is played before each delta.
-
-    With `cut_after` only so many events are sent, and then `cut` happens: by default the connection is closed.
-    """
+    """A streamed reply; `between`, `cut_after` and `cut` are those of `play_events`."""
 
     def write(request: Request) -> Script:
         writer = Writer(request, items, model, incomplete=incomplete)
         ended = writer.ended(usage)
         events = [*writer.events(), {"type": f"response.{ended['status']}", "response": ended}]
-        return _play(events, between, cut_after, steps.fin() if cut is None else cut)
+        return _play(events, **how)
 
     return [steps.answer(write)]
 
@@ -144,17 +141,11 @@ def stream_error_reply(
     return [steps.answer(write)]
 
 
-def event(value: dict[str, object]) -> bytes:
-    """The bytes of one event: its name, its JSON, a blank line."""
-    data = json_module.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return f"event: {value['type']}\ndata: {data}\n\n".encode()
-
-
 def events_of(script: Script, request: Request) -> list[dict]:
     """The events that a streamed reply sends to this request: for tests that need no socket."""
     (answer,) = script
     bodies = _bodies(answer.write(request))
-    return [json_module.loads(data.split(b"\ndata: ", 1)[1]) for data in bodies]
+    return [json.loads(data.split(b"\ndata: ", 1)[1]) for data in bodies]
 
 
 def _bodies(script: object) -> Iterator[bytes]:
@@ -165,23 +156,15 @@ def _bodies(script: object) -> Iterator[bytes]:
             yield from _bodies(step)
 
 
-def _play(
-    events: Sequence[dict[str, object]],
-    between: Script = (),
-    cut_after: int | None = None,
-    cut: steps.Step | None = None,
-) -> Script:
-    played: list[steps.Step] = [steps.headers(200, steps.EVENT_STREAM | HEADERS)]
-    for number, told in enumerate(events[:cut_after]):
-        numbered = {"type": told["type"], "sequence_number": number, **told}
-        played += [*(between if str(told["type"]).endswith(".delta") else ()), steps.body(event(numbered))]
-    if cut_after is not None and cut is not None:
-        played.append(cut)
-    return played
+def _play(events: Sequence[dict[str, object]], **how: Any) -> Script:
+    numbered = [
+        {"type": told["type"], "sequence_number": number, **told} for number, told in enumerate(events)
+    ]
+    return play_events(numbered, HEADERS, **how)
 
 
 def polite_answer(request: Request) -> Script:
     """Answer any well-formed request with "Hello.", streamed or whole as it asks."""
     if request.path.partition("?")[0].endswith("/input_tokens"):
         return count_reply()
-    return stream_reply() if body_of(request).get("stream") else plain_reply()
+    return stream_reply() if request.asked.get("stream") else plain_reply()

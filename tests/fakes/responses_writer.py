@@ -7,6 +7,7 @@ import msgspec
 
 from fakes.received import Request
 from fakes.replies import CREATED, SNAPSHOTS
+from fakes.streamed import pieces_of
 
 MODELS = {**SNAPSHOTS, "gpt-5.3-codex": "gpt-5.3-codex"}
 RESPONSE_ID = "resp_68af4030592c81938ec0a5fbab4a3e9f05438e46b5f69a3b"
@@ -124,10 +125,6 @@ def text(said: str) -> Said:
 # ---- the writer ------------------------------------------------------------------------------------------
 
 
-def body_of(request: Request) -> dict[str, object]:
-    return request.json if isinstance(request.json, dict) else {}
-
-
 class Writer:
     """Writes the answer to one request."""
 
@@ -141,7 +138,7 @@ class Writer:
     ) -> None:
         """Make a writer; `incomplete` is the reason why the answer ends early, inside its last item."""
         self._incomplete = incomplete
-        self._asked = body_of(request)
+        self._asked = request.asked
         self._items = items
         self._key = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get(
             "api-key", ""
@@ -202,7 +199,9 @@ class Writer:
                 yield from self._message(item, done["content"][0], place)
             case Called():
                 name = "custom_tool_call_input" if item.is_custom else "function_call_arguments"
-                yield from self._deltas(f"response.{name}.delta", place, _cut(item.arguments, item.pieces))
+                yield from self._deltas(
+                    f"response.{name}.delta", place, pieces_of(item.arguments, item.pieces)
+                )
                 whole = (
                     {"input": item.arguments}
                     if item.is_custom
@@ -295,8 +294,3 @@ class Writer:
         if "reasoning.encrypted_content" not in (self._asked.get("include") or ()):
             return made
         return made | {"encrypted_content": write_seal(Seal(self._key, str(self._asked.get("model"))))}
-
-
-def _cut(text: str, pieces: int) -> list[str]:
-    size = max(1, -(-len(text) // pieces))
-    return [text[start : start + size] for start in range(0, len(text), size)]

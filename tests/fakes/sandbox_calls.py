@@ -1,24 +1,22 @@
 """Ask the sandbox as a client would, and hold every object it sends against the specification."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from typing import TypeVar
 
 from fakes import specification
 from runapi.upstream.sandbox import chat
 from runapi.upstream.sandbox.plans import Cut, Event, Pause, Plan, Send
 
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 2}},
-            "required": ["city", "days"],
-            "additionalProperties": False,
-        },
-    },
+T = TypeVar("T")
+WEATHER_SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 2}},
+    "required": ["city", "days"],
+    "additionalProperties": False,
 }
+WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": WEATHER_SCHEMA}}
 EXEC = {"type": "function", "function": {"name": "exec"}}
 PATCH = {"type": "custom", "custom": {"name": "apply_patch", "format": {"type": "text"}}}
 TOOLS = [WEATHER, EXEC, PATCH]
@@ -36,14 +34,17 @@ def plan(said: str | list, **fields: object) -> Plan:
 def ask(said: str | list, **fields: object) -> dict:
     """Give the whole answer; it must be a good one."""
     specification.check_request(request(said, **fields))
-    found = plan(said, **fields)
-    events = list(found.events)
-    body = b"".join(event.data for event in events if isinstance(event, Send))
-    assert found.status == 200, body
-    assert found.headers == {"content-type": "application/json", "x-request-id": "req_1"}
-    reply = json.loads(body)
+    reply = reply_of(plan(said, **fields))
     specification.check_reply(reply)
     return reply
+
+
+def reply_of(found: Plan) -> dict:
+    """What is answered in one piece, on any endpoint."""
+    body = b"".join(event.data for event in found.events if isinstance(event, Send))
+    assert found.status == 200, body
+    assert found.headers == {"content-type": "application/json", "x-request-id": "req_1"}
+    return json.loads(body)
 
 
 def refusal(said: str | list, **fields: object) -> dict:
@@ -60,13 +61,23 @@ def refusal_of(found: Plan, status: int) -> dict:
     return body["error"]
 
 
+def assert_refused(error: dict, param: str, code: str | None) -> None:
+    """The error blames this parameter, and says something."""
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
+    assert error["message"]
+
+
 def stream(said: str | list, **fields: object) -> list[dict]:
     """Give the chunks of a stream that ends well."""
-    found = plan(said, stream=True, **fields)
+    *sent, done = streamed_by(plan(said, stream=True, **fields))
+    assert done == b"data: [DONE]\n\n"
+    return list(chunks_of(sent))
+
+
+def streamed_by(found: Plan) -> list[bytes]:
+    """The events that are streamed, on any endpoint."""
     assert (found.status, found.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
-    sent = [event.data for event in found.events if isinstance(event, Send)]
-    assert sent[-1] == b"data: [DONE]\n\n"
-    return list(chunks_of(sent[:-1]))
+    return [event.data for event in found.events if isinstance(event, Send)]
 
 
 def chunks_of(sent: list[bytes]) -> Iterator[dict]:
@@ -109,6 +120,23 @@ def join_call(calls: list[dict], delta: dict) -> None:
     (kind,) = delta.keys() - {"index"}
     ((key, piece),) = delta[kind].items()
     call[kind][key] += piece
+
+
+async def turns_of_others(work: Awaitable[T]) -> tuple[T, int]:
+    """What comes of the work, and how often another task had its turn meanwhile."""
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    taking = asyncio.ensure_future(take_turns())
+    try:
+        return await work, turns
+    finally:
+        taking.cancel()
 
 
 def kinds(events: list[Event]) -> list[type]:

@@ -4,20 +4,15 @@ import json
 
 from fakes import specification
 from fakes.responses_stream import check_stream, read_event
-from fakes.sandbox_calls import refusal_of
+from fakes.sandbox_calls import WEATHER_SCHEMA, refusal_of, reply_of, streamed_by
 from runapi.upstream.sandbox import responses
-from runapi.upstream.sandbox.plans import Plan, Send
+from runapi.upstream.sandbox.plans import Plan
 
 WEATHER = {
     "type": "function",
     "name": "get_weather",
     "description": "Tell the weather",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 2}},
-        "required": ["city", "days"],
-        "additionalProperties": False,
-    },
+    "parameters": WEATHER_SCHEMA,
     "strict": True,
 }
 EXEC = {"type": "function", "name": "exec", "parameters": None, "strict": False}
@@ -36,11 +31,7 @@ def plan(said: str | list, **fields: object) -> Plan:
 def ask(said: str | list, **fields: object) -> dict:
     """Give the whole answer; it must be a good one."""
     specification.check_response_request(request(said, **fields))
-    found = plan(said, **fields)
-    body = b"".join(event.data for event in found.events if isinstance(event, Send))
-    assert found.status == 200, body
-    assert found.headers == {"content-type": "application/json", "x-request-id": "req_1"}
-    reply = json.loads(body)
+    reply = reply_of(plan(said, **fields))
     specification.check_response(reply)
     return reply
 
@@ -52,9 +43,7 @@ def refusal(said: str | list, **fields: object) -> dict:
 
 def stream(said: str | list, **fields: object) -> list[dict]:
     """Give the events of a stream that ends well."""
-    found = plan(said, stream=True, **fields)
-    assert (found.status, found.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
-    sent = [event.data for event in found.events if isinstance(event, Send)]
+    sent = streamed_by(plan(said, stream=True, **fields))
     assert all(data.endswith(b"\n\n") and data.count(b"\n") == 3 for data in sent)
     events = [read_event(data) for data in sent]
     check_stream(events)

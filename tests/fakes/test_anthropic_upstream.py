@@ -6,6 +6,7 @@ import pytest
 
 from fakes import anthropic_replies, http, steps
 from fakes.anthropic_replies import Raw, Said, Thought, Used
+from fakes.anthropic_stream import put_together
 from fakes.http import Connection
 from fakes.responses_stream import read_event
 from fakes.upstream import ScriptedUpstream
@@ -41,34 +42,6 @@ def stream(upstream, body):
         return [read_event(block) for block in client.events()]
 
 
-def joined(events):
-    """Put a stream together, as the SDK does."""
-    first, *told, last = [event for event in events if event["type"] != "ping"]
-    assert (first["type"], last["type"]) == ("message_start", "message_stop")
-    message, texts = first["message"], {}
-    for event in told:
-        match event["type"]:
-            case "content_block_start":
-                assert event["index"] == len(message["content"])
-                message["content"].append(dict(event["content_block"]))
-                texts[event["index"]] = ""
-            case "content_block_delta":
-                block, delta = message["content"][event["index"]], dict(event["delta"])
-                kind = delta.pop("type")
-                ((key, piece),) = delta.items()
-                if kind == "input_json_delta":
-                    texts[event["index"]] += piece
-                else:
-                    block[key] += piece
-            case "content_block_stop":
-                if texts[event["index"]]:
-                    message["content"][event["index"]]["input"] = json.loads(texts[event["index"]])
-            case "message_delta":
-                message |= event["delta"]
-                message["usage"] |= event["usage"]
-    return message
-
-
 @pytest.mark.parametrize("blocks", ANSWERS)
 def test_streamed_and_whole_replies_say_the_same(blocks):
     used = anthropic_replies.usage(7, 3, cache_read=5, cache_write=2)
@@ -78,7 +51,7 @@ def test_streamed_and_whole_replies_say_the_same(blocks):
             anthropic_replies.stream_reply(blocks, usage=used),
         )
         whole, events = post(upstream, HELLO).json, stream(upstream, HELLO)
-    assert joined(events) == whole
+    assert put_together(events) == whole
     assert whole["stop_reason"] == ("tool_use" if blocks == ANSWERS[2] else "end_turn")
     assert whole["usage"]["cache_read_input_tokens"] == 5
 
@@ -86,7 +59,7 @@ def test_streamed_and_whole_replies_say_the_same(blocks):
 def test_stop_reason_can_be_any():
     script = anthropic_replies.stream_reply(stop_reason="stop_sequence", stop_sequence="END")
     with ScriptedUpstream(script) as upstream:
-        message = joined(stream(upstream, HELLO))
+        message = put_together(stream(upstream, HELLO))
     assert (message["stop_reason"], message["stop_sequence"]) == ("stop_sequence", "END")
 
 
@@ -116,7 +89,7 @@ def test_stream_can_be_cut_after_any_event():
 def test_every_path_of_it_is_answered_politely():
     with ScriptedUpstream() as upstream:
         assert post(upstream, HELLO, f"{MESSAGES}?beta=true").json["content"][0]["text"] == "Hello."
-        assert joined(stream(upstream, HELLO))["content"][0]["text"] == "Hello."
+        assert put_together(stream(upstream, HELLO))["content"][0]["text"] == "Hello."
         assert post(upstream, HELLO, "/v1/messages/count_tokens").json == {"input_tokens": 19}
 
 

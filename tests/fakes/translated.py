@@ -2,7 +2,8 @@
 
 import json
 
-from fakes.answers import chunks_of, cut
+from fakes.answers import chunks_of
+from fakes.feeding import bytes_fed
 from runapi.core.bridge import Dialect
 from runapi.core.usage import Usage
 from runapi.wire.dialects import UPSTREAM_SIDES, Naming, new_writer, read_request, shows_reasoning
@@ -33,12 +34,7 @@ def stream_for(dialect, upstream=Dialect.CHAT, **more):
 
 
 def relay(stream, data, cuts=()):
-    out = b""
-    for piece in cut(data, cuts):
-        if not stream.ended and stream.fault is None:
-            out += stream.feed(piece)
-    if not stream.ended and stream.fault is None:
-        out += stream.feed_end()
+    out = bytes_fed(stream, data, cuts)
     return out + stream.tail(COST, COUNTED) if stream.ended else out
 
 

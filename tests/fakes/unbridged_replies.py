@@ -31,7 +31,7 @@ def embeddings_reply(vectors: Sequence[Sequence[float]] = ((0.6, -0.8),), *, tok
     """Vectors, as numbers or in base64 as the request asks."""
 
     def write(request: Request) -> Script:
-        body = request.json if isinstance(request.json, dict) else {}
+        body = request.asked
         is_packed = body.get("encoding_format") == "base64"
         data = [
             {"object": "embedding", "index": at, "embedding": _pack(vector) if is_packed else list(vector)}
@@ -52,7 +52,7 @@ def completion_reply(texts: Sequence[str] = ("Hel", "lo."), *, finish_reason: st
     """A legacy completion, streamed in these pieces or whole as the request asks."""
 
     def write(request: Request) -> Script:
-        body = request.json if isinstance(request.json, dict) else {}
+        body = request.asked
         head = {
             "id": COMPLETION_ID,
             "object": "text_completion",

@@ -106,6 +106,15 @@ class ScriptedUpstream:
     def open_connections(self) -> int:
         return len(self._connections)
 
+    def assert_done(self) -> None:
+        """Every queued script was played, and none went wrong."""
+        assert not self.unplayed, f"{self.unplayed} scripts were never played"
+        self.assert_well()
+
+    def assert_well(self) -> None:
+        """No script went wrong."""
+        assert not self.faults, f"the upstream's scripts went wrong: {self.faults}"
+
     def wait_for_calls(self, count: int = 1, timeout_s: float = 10) -> list[Request]:
         """The first `count` completion requests, as soon as they are here."""
         with self._changed:
@@ -130,7 +139,7 @@ class ScriptedUpstream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        assert not self.faults, f"the upstream's scripts went wrong: {self.faults}"
+        self.assert_well()
 
     def close(self) -> None:
         """Stop serving and cut all connections."""

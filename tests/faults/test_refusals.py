@@ -49,18 +49,56 @@ def test_model_that_an_upstream_does_not_know_is_asked_for_elsewhere(caller, fir
 
 
 @ASKS
-@pytest.mark.parametrize("script", [replies.error(404, "gpt-5.5-2026?", code="model_not_found"), page(404)])
-def test_model_that_no_upstream_knows_is_not_there(caller, first, stream, script):
-    first.then(script)
+@pytest.mark.parametrize(
+    "said",
+    [{"code": "model_not_found"}, {"message": "The model `gpt-5.5` does not exist."}, {"param": "model"}],
+)
+def test_model_that_no_upstream_knows_is_not_there(caller, first, stream, said):
+    first.then(replies.error(404, type="invalid_request_error", **said))
     got = ask(caller, stream=stream)
     assert (got.status, got.error["code"], got.error["param"]) == (404, "model_not_found", "model")
     assert got.headers["x-should-retry"] == "false"
     has(caller.row(), **UNCHARGED)
 
 
+NOT_OUR_URL = [
+    page(404),
+    page(404, '{"detail":"Not Found"}'),
+    replies.error(404, "Unknown request URL: POST /chat/completions.", type="x", code="unknown_url"),
+    replies.error(404, "Resource not found", type="invalid_request_error", code="404"),
+]
+
+
+@ASKS
+@pytest.mark.parametrize("script", NOT_OUR_URL, ids=["page", "detail", "unknown_url", "resource"])
+def test_base_url_that_is_wrong_is_not_the_client_s_mistake(caller, first, stream, script):
+    first.then(script)
+    got = ask(caller, stream=stream)
+    assert (got.status, got.error["code"]) == (503, "upstream_unavailable")
+    has(caller.row(), **UNCHARGED, status=503)
+
+
+@ASKS
+def test_base_url_that_is_wrong_has_another_upstream_asked(caller, first, second, stream):
+    first.then(page(404))
+    got = caller.stream(HELLO) if stream else caller.post(HELLO)
+    assert got.text == "Hello."
+    has(caller.row(), upstream="second", status=200, upstream_error="404 html")
+
+
+@ASKS
+def test_thing_that_the_request_names_and_is_not_there_is_the_client_s_to_mend(caller, first, second, stream):
+    said = "Item with id 'rs_1' not found."
+    first.then(replies.error(404, said, type="invalid_request_error", param="input"))
+    got = ask(caller, stream=stream)
+    assert (got.status, got.error["message"], got.error["param"]) == (404, said, "input")
+    assert second.calls == []
+    has(caller.row(), **UNCHARGED, status=404)
+
+
 def test_client_s_own_errors_do_not_count_against_an_upstream(caller, first, second):
     for status in (400, 404, 422, 413, 400, 404):
-        first.then(replies.error(status, "No.", type="invalid_request_error"))
+        first.then(replies.error(status, "No.", type="invalid_request_error", param="input"))
         caller.post(HELLO)
     assert caller.post(HELLO).text == "Hello."
     assert caller.rows(7)[-1]["upstream"] == "first"

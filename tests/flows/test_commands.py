@@ -2,72 +2,28 @@
 
 import asyncio
 import json
-import os
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from fakes.counters import Counter
 from runapi.core.keys import Mode, digest, is_well_formed
 from runapi.core.records import Outcome, RequestRecord
-from runapi.core.routing import ProbeResult, Upstream
+from runapi.core.routing import ProbeResult
 from runapi.core.usage import Usage, UsageSource
 from runapi.flows.commands import COMMANDS
-from runapi.flows.desk import CommandDesk, UnknownCommand
-from runapi.flows.office import Change, CommandRefused, Office
+from runapi.flows.desk import UnknownCommand
+from runapi.flows.office import Change, CommandRefused
 from runapi.store import keys, requests
-from runapi.store.database import Database
-from runapi.store.secrets import Vault
-from runapi.wire.catalog_file import package_catalog
 
 NOW_US = 1_790_000_000_123_456  # 2026-09-21T14:13:20.123456Z
 UPSTREAM = {"name": "openai", "base_url": "https://api.openai.com/v1", "api_key": "sk-canary-1"}
 
 
-class Counter:
-    """A desk on a data folder of its own, and what it told the server to read again."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.changes: list[Change] = []
-        self.probed: list[tuple[Upstream, str]] = []
-        self.answer = ProbeResult(True, 200, 12, "It answers.", frozenset({"gpt-5.5"}))
-        self.database = Database.open(home)
-        self.vault = Vault.unlock(self.database)
-        self.office = Office(self.vault, package_catalog(), lambda: NOW_US, os.urandom)
-        self.desk = CommandDesk(self.database, self.office, self._probe, self._note)
-
-    async def do(self, command: str, **parameters: object):
-        return json.loads(await self.desk.perform(command, json.dumps(parameters).encode()))
-
-    async def refusal(self, command: str, **parameters: object) -> str:
-        before = self.rows()
-        with pytest.raises(CommandRefused) as refused:
-            await self.do(command, **parameters)
-        assert self.rows() == before
-        assert self.changes == []
-        return str(refused.value)
-
-    def rows(self) -> list[tuple[object, ...]]:
-        """Everything an operator command may change."""
-        with sqlite3.connect(f"file:{self.home / 'runapi.db'}?mode=ro", uri=True) as connection:
-            tables = ("account", "api_key", "upstream", "upstream_model")
-            found = [row for table in tables for row in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608 - names from the line above
-        connection.close()
-        return found
-
-    async def _probe(self, upstream: Upstream, api_key: str) -> ProbeResult:
-        self.probed.append((upstream, api_key))
-        return self.answer
-
-    async def _note(self, change: Change) -> None:
-        self.changes.append(change)
-
-
 @pytest.fixture
-async def counter(tmp_path: Path) -> AsyncIterator[Counter]:
-    made = Counter(tmp_path / "home")
+async def counter(made_home: Path) -> AsyncIterator[Counter]:
+    made = Counter(made_home, NOW_US)
     yield made
     await made.database.close()
 
@@ -89,10 +45,11 @@ async def counter(tmp_path: Path) -> AsyncIterator[Counter]:
     ],
 )
 async def test_parameters_that_do_not_fit_are_refused(counter: Counter, parameters: bytes, said: str):
+    before = counter.rows()
     with pytest.raises(CommandRefused, match=r"accounts\.create") as refused:
         await counter.desk.perform("accounts.create", parameters)
     assert said in str(refused.value)
-    assert counter.rows() == []
+    assert counter.rows() == before
 
 
 async def test_command_that_does_not_exist_is_refused_with_the_nearest_name(counter: Counter):
@@ -104,7 +61,7 @@ async def test_command_without_parameters_needs_no_body(counter: Counter):
     assert json.loads(await counter.desk.perform("accounts.list", b"")) == []
 
 
-async def test_change_is_told_to_the_server_after_the_commit_and_before_the_answer(tmp_path: Path):
+async def test_change_is_told_to_the_server_after_the_commit_and_before_the_answer(counter: Counter):
     """What the server reads again at that moment already has the new key, and no longer the revoked one."""
     held: list[int] = []
 
@@ -112,14 +69,12 @@ async def test_change_is_told_to_the_server_after_the_commit_and_before_the_answ
         assert change is Change.KEYS
         held.append(len(await counter.database.run(keys.load_principals)))
 
-    counter = Counter(tmp_path / "home")
-    counter.desk = CommandDesk(counter.database, counter.office, counter._probe, read_again)
+    counter.tell(read_again)
     await counter.do("accounts.create", name="acme")
     made = await counter.do("keys.create", account="acme", mode="test")
     assert held == [1]
     await counter.do("keys.revoke", key=made["prefix"])
     assert held == [1, 0]
-    await counter.database.close()
 
 
 async def test_change_reaches_the_server_even_when_who_asked_has_gone(counter: Counter):

@@ -27,8 +27,8 @@ class Installation:
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    made = Installation(tmp_path / "home")
+def installation(made_home: Path) -> Iterator[Installation]:
+    made = Installation(made_home)
     yield made
     made.database.close_now()
 

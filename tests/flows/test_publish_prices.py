@@ -1,61 +1,25 @@
 """Only a publication makes a price effective; the server is told; what was agreed to is what is published."""
 
-import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from fakes.counters import Counter
 from runapi.core.catalog import Catalog
-from runapi.flows.desk import CommandDesk
-from runapi.flows.office import Change, CommandRefused, Office
-from runapi.flows.publish_prices import load_book, publish_first
-from runapi.store.database import Database
-from runapi.store.secrets import Vault
+from runapi.flows.office import Change
+from runapi.flows.publish_prices import publish_first
 from runapi.wire.catalog_file import package_catalog, read_catalog
 
 NOW_US = 1_790_000_000_123_456
 DEARER = "models: {gpt-5.5: {ours: {standard: {output: 18}}}}"
 
 
-class Counter:
-    """A desk on a data folder of its own, and what it told the server to read again."""
-
-    def __init__(self, home: Path) -> None:
-        self.database = Database.open(home)
-        self.vault = Vault.unlock(self.database)
-        self.changes: list[Change] = []
-        self.take(package_catalog())
-
-    def take(self, catalog: Catalog) -> None:
-        """Go on with another catalogue, as after a restart."""
-        self.office = Office(self.vault, catalog, lambda: NOW_US, os.urandom)
-
-        async def note(change: Change) -> None:
-            self.changes.append(change)
-
-        async def probe(_upstream: object, _api_key: str) -> None:
-            raise AssertionError
-
-        self.desk = CommandDesk(self.database, self.office, probe, note)  # type: ignore[arg-type]
-
-    async def do(self, command: str, **parameters: object):
-        return json.loads(await self.desk.perform(command, json.dumps(parameters).encode()))
-
-    async def refusal(self, command: str, **parameters: object) -> str:
-        before = self.database.run_now(load_book).in_force
-        with pytest.raises(CommandRefused) as refused:
-            await self.do(command, **parameters)
-        assert self.database.run_now(load_book).in_force == before
-        assert self.changes == []
-        return str(refused.value)
-
-
 @pytest.fixture
-async def counter(tmp_path: Path) -> AsyncIterator[Counter]:
-    made = Counter(tmp_path / "home")
+async def counter(made_home: Path) -> AsyncIterator[Counter]:
+    made = Counter(made_home, NOW_US)
     yield made
+    assert made.probed == []
     await made.database.close()
 
 

@@ -1,10 +1,7 @@
 import pytest
 
-from fakes.both_engines import database, engine_url, postgres
 from fakes.keyed_requests import Ask, open_books
 from runapi.store.database import Database
-
-__all__ = ["database", "engine_url", "postgres"]
 
 
 @pytest.fixture

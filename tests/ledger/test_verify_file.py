@@ -1,5 +1,6 @@
 """Somebody, or the disk, changes the SQLite file itself: whatever it was, verification ends well and says where."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,9 +52,16 @@ def verify_file(path: Path) -> Verification:
         database.close_now()
 
 
+@pytest.fixture(scope="module")
+def priced_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_file(tmp_path_factory.mktemp("priced") / "home", fill_priced)
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return make_file(tmp_path / "home", fill_priced)
+def path(home: Path, priced_file: Path) -> Path:
+    """The same ledger for each test, to be spoilt."""
+    home.mkdir(mode=0o700)
+    return Path(shutil.copy(priced_file, home))
 
 
 def test_file_that_nobody_touched_is_right(path: Path) -> None:

@@ -3,7 +3,8 @@
 import itertools
 import json
 import re
-import secrets
+import select
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -84,6 +85,15 @@ class Answer(msgspec.Struct, frozen=True):
         return cost
 
 
+def wait_for_answers(connections: Sequence[http.Connection], count: int, timeout_s: float = 20) -> None:
+    """Wait until so many of these have something to read."""
+    deadline = time.monotonic() + timeout_s
+    sockets = [connection.socket for connection in connections]
+    while len(select.select(sockets, [], [], 1)[0]) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 class Customer:
     """One account and one key of it."""
 
@@ -104,9 +114,13 @@ class Customer:
     ) -> http.Connection:
         """Send a request and leave the reading to the test."""
         data = body if isinstance(body, bytes) else json.dumps({**body, **fields}).encode()
+        return self.send("/v1/chat/completions", data, headers)
+
+    def send(self, path: str, body: bytes, headers: Mapping[str, str] | None) -> http.Connection:
+        """Send any bytes with the key, and leave the reading to the test."""
         connection = http.Connection(self.shop.gateway.url)
         sent = {"authorization": f"Bearer {self.key}", **(headers or {})}
-        connection.send_request("POST", "/v1/chat/completions", body=data, headers=sent)
+        connection.send_request("POST", path, body=body, headers=sent)
         return connection
 
     def ask(
@@ -155,7 +169,8 @@ class Customer:
 
     def colleague(self, mode: str = "live", **policies: str) -> "Customer":
         """Somebody else with a key of the same account."""
-        return Customer(self.shop, self.account, self.shop.new_key(self.account, mode, **policies), mode)
+        key = self.shop.gateway.new_key(account=self.account, mode=mode, **policies)
+        return Customer(self.shop, self.account, key, mode)
 
     @property
     def rows(self) -> Any:
@@ -181,67 +196,64 @@ class Shop:
 
     def command(self, verb: str, /, **parameters: object) -> Any:
         """Carry out an operator's command through the running server."""
-        server = json.loads((self.gateway.home / "server.json").read_text())
-        headers = {"authorization": f"Bearer {server['token']}"}
-        got = http.request(self.gateway.url, "POST", f"/admin/v1/{verb}", json=parameters, headers=headers)
-        assert got.status == 200, got.body
-        return got.json
+        return self.gateway.perform(verb, **parameters)
 
     def customer(self, nano: int = RICH_NANO, *, mode: str = "live", **policies: str) -> Customer:
         """Open an account with so much money, and make a key of it."""
         account = f"customer-{next(_numbers)}"
         self.command("accounts.create", name=account)
-        customer = Customer(self, account, self.new_key(account, mode, **policies), mode)
+        key = self.gateway.new_key(account=account, mode=mode, **policies)
+        customer = Customer(self, account, key, mode)
         if nano:
             customer.credit(nano)
         return customer
 
-    def new_key(self, account: str, mode: str, **policies: str) -> str:
-        key = str(self.command("keys.create", account=account, mode=mode, **policies)["key"])
-        self.gateway.secrets.append(key)
-        return key
-
     def serve(
-        self, upstream: ScriptedUpstream, name: str = "scripted", models: Sequence[str] = MODELS
+        self,
+        upstream: ScriptedUpstream,
+        name: str = "scripted",
+        models: Sequence[str] = MODELS,
+        **more: Any,
     ) -> None:
         """Put an upstream behind the live keys."""
-        upstream.api_key = f"sk-canary-{secrets.token_hex(16)}"
-        self.gateway.secrets.append(upstream.api_key)
-        self.command(
-            "upstreams.add",
-            name=name,
-            base_url=upstream.base_url,
-            api_key=upstream.api_key,
-            models=list(models),
-        )
+        upstream.api_key = self.gateway.add_upstream(name, upstream.base_url, models, **more)
 
     def serve_again(self, upstream: ScriptedUpstream, name: str = "scripted") -> None:
         """Let the gateway forget what the upstream did wrong."""
         self.command("upstreams.remove", name=name)
         self.serve(upstream, name)
 
-    def serving(self, upstream: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
+    def serving(
+        self,
+        upstream: ScriptedUpstream,
+        name: str = "scripted",
+        models: Sequence[str] = MODELS,
+        **more: Any,
+    ) -> Iterator[ScriptedUpstream]:
         """Put a fresh upstream behind the live keys for one test, in which it must do all that it was told."""
         upstream.reset()
-        self.serve(upstream)
+        self.serve(upstream, name, models, **more)
         yield upstream
-        self.command("upstreams.remove", name="scripted")
-        assert not upstream.unplayed, f"{upstream.unplayed} scripts were never played"
-        assert not upstream.faults, f"the upstream's scripts went wrong: {upstream.faults}"
+        self.command("upstreams.remove", name=name)
+        upstream.assert_done()
 
     def check(self, answer: Answer) -> None:
         """Hold an answer against what all answers have in common."""
-        assert REQUEST_ID.fullmatch(answer.id)
-        assert answer.headers["x-runapi-request-id"] == answer.id
-        shown = repr(answer.headers) + answer.body.decode()
-        leaked = [secret for secret in self.gateway.secrets if secret in shown]
-        assert not leaked, f"{leaked} stand in {shown}"
+        self.check_head(answer)
         if answer.status != 200:
             assert answer.headers["content-type"] == "application/json"
             specification.check_error(answer.json)
             assert set(answer.error) == {"message", "type", "param", "code"}
         elif answer.is_stream and not answer.is_whole:
             specification.check_error(json.loads(answer.payloads[-1]))
+
+    def check_head(self, answer: Answer) -> None:
+        """It has an id, and nothing in it is a secret."""
+        assert REQUEST_ID.fullmatch(answer.id)
+        assert answer.headers["x-runapi-request-id"] == answer.id
+        shown = repr(answer.headers) + answer.body.decode()
+        leaked = [secret for secret in self.gateway.secrets if secret in shown]
+        assert not leaked, f"{leaked} stand in {shown}"
 
     def verify(self) -> None:
         """The books are right."""

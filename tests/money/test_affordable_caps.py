@@ -1,12 +1,11 @@
 """Who cannot pay for the longest answer gets a shorter one: what the money pays for goes upstream as the limit."""
 
 import threading
-import time
 
 import pytest
 
 from fakes import replies, steps
-from money.shop import BOTH, COST_NANO, LEAST_OUTPUT, OUTPUT_NANO, RICH_NANO, hold_nano
+from money.shop import BOTH, COST_NANO, LEAST_OUTPUT, OUTPUT_NANO, RICH_NANO, hold_nano, wait_for_answers
 from runapi.core.money import usd
 
 pytestmark = pytest.mark.xdist_group("shop")  # one server for all of them
@@ -117,7 +116,7 @@ def test_of_many_at_once_exactly_those_are_served_that_are_paid_for(shop, upstre
     # Who asks for 20 tokens and cannot have 16 is refused; the fourth could have had 16 to 19.
     upstream.wait_for_calls(4)
     assert customer.balance[1] <= customer.balance[0]
-    time.sleep(1)  # for the others to be refused
+    wait_for_answers(running, 16)  # the others are refused
     may_end.set()
     answers = [customer.read(connection) for connection in running]
     for connection in running:

@@ -195,6 +195,21 @@ def test_models_that_are_not_allowed_seem_not_to_exist(shop, upstream):
     assert customer.ask().is_whole
 
 
+def test_snapshot_may_be_used_by_who_may_use_its_model(shop, upstream):
+    customer, snapshot = shop.customer(), "gpt-5.5-2026-04-23"
+    customer.limit(models=["gpt-5.4-mini"])
+    refused = customer.ask(model=snapshot)
+    assert (refused.status, refused.error["code"]) == (404, "model_not_found")
+    assert upstream.calls == []
+    customer.limit(models=[snapshot])
+    answer = customer.ask(model=snapshot)
+    assert (answer.status, answer.json["model"]) == (200, snapshot)
+    assert customer.ask().is_whole
+    assert customer.ask(model="gpt-5.4-mini").status == 404
+    assert upstream.calls[0].json["model"] == upstream.calls[1].json["model"]
+    assert {row["model"] for row in customer.rows if row["status"] == 200} == {"gpt-5.5"}
+
+
 def asked_everywhere(customer: Customer, headers: dict[str, str] | None = None) -> list[Answer]:
     return [
         customer.ask(headers=headers),

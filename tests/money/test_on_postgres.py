@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 
 from fakes import http, replies, steps
-from fakes.both_engines import postgres
 from fakes.postgres import Postgres
 from fakes.server import Gateway
 from fakes.upstream import ScriptedUpstream
 from faults.kinds import FINISH, NEVER, ROLE, USAGE, WORD, streamed
-from money.shop import BOTH, COST_NANO, RICH_NANO, Customer, Shop, hold_nano
+from money.shop import BOTH, COST_NANO, RICH_NANO, Customer, Shop, hold_nano, wait_for_answers
 from relay.calls import skip_to
 
-__all__ = ["postgres"]
 pytestmark = pytest.mark.xdist_group("postgres")  # one database server for all of them
 PASSWORD = "canary-password-of-the-database"
 KEYED = {"idempotency-key": "order 66"}
@@ -132,7 +130,7 @@ def test_together_they_sell_no_more_than_is_there(shop, upstream, elsewhere):
     running = [(here, here.open(max_tokens=20)) for here in [customer, there] * 12]
     upstream.wait_for_calls(5)
     assert customer.balance == there.balance
-    time.sleep(1)  # for the others to be refused
+    wait_for_answers([connection for _, connection in running], 19)  # the others are refused
     may_end.set()
     answers = [here.read(connection) for here, connection in running]
     for _, connection in running:

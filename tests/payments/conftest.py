@@ -2,15 +2,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from fakes.both_engines import database, engine_url, postgres
 from fakes.keyed_requests import open_books
 from fakes.offices import Clock, office_on
 from fakes.stripe_server import StripeServer
 from fakes.tills import Till
 from runapi.flows.office import Office
 from runapi.store.database import Database
-
-__all__ = ["database", "engine_url", "postgres"]
 
 
 @pytest.fixture

@@ -20,18 +20,13 @@ FIRST, SECOND = hold("first", 1, 300), hold("second", 2, 300)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def journal() -> list[Entry]:
     return []
 
 
 @pytest.fixture
-def database(home: Path, journal: list[Entry]) -> Iterator[Database]:
-    with open_ledger(home) as opened:
+def database(made_home: Path, journal: list[Entry]) -> Iterator[Database]:
+    with open_ledger(made_home) as opened:
         set_up(opened, journal.append)
         do(opened, journal, FIRST, SECOND, settle(FIRST, USAGE), void(SECOND), payment("late", 1, 50))
         yield opened

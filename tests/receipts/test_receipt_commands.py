@@ -57,15 +57,14 @@ def serve_one(connection) -> None:
 
 
 @pytest.fixture
-async def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+async def home(made_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with one request, whose day is closed."""
-    folder = tmp_path / "home"
-    monkeypatch.setenv("RUNAPI_HOME", str(folder))
-    database = Database.open(folder)
+    monkeypatch.setenv("RUNAPI_HOME", str(made_home))
+    database = Database.open(made_home)
     await database.run(serve_one)
     assert await close_day(database, office_on(database, Clock(NOON_US + DAY_US)))
     await database.close()
-    return folder
+    return made_home
 
 
 @pytest.fixture

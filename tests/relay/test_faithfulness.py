@@ -34,11 +34,9 @@ ODD = {
     "store": b"false",
     "parallel_tool_calls": b"true ",
     "tools": rb'[{"type":"custom","custom":{ "name":"p" }, "x":null}]',
-    "user": rb'"\u0041"',
     "n": b"1",
     "max_completion_tokens": b"900",
     "verbosity": b'"low"',
-    "prompt_cache_key": b'"main:0"',
     "service_tier": b'"auto"',
     "response_format": rb'{"type" : "text"}',
 }
@@ -220,8 +218,6 @@ def test_reply_comes_back_byte_for_byte_but_for_its_model_and_cost(caller: Calle
     upstream.then(whole(REPLY % (model.encode(), usage)))
     got = caller.post(HELLO, valid=False)
     ours = REPLY % (b"gpt-5.5", with_cost(usage))
-    if model == SNAPSHOT:
-        ours = ours.replace(b'"model" :  "gpt-5.5"', b'"model":"gpt-5.5"')
     assert got.body == ours
     assert got.headers["content-length"] == str(len(ours))
     assert caller.row()["cost_nano"] == str(USAGE_COST)

@@ -28,8 +28,8 @@ class Shop:
         self.ada, self.bob = (self._customer(name) for name in ("ada", "bob"))
 
     def _customer(self, name: str) -> str:
-        self.gateway.cli("accounts", "create", name)
-        self.gateway.cli("accounts", "credit", name, "--usd", "1000")
+        self.gateway.perform("accounts.create", name=name)
+        self.gateway.perform("accounts.credit", name=name, usd="1000")
         return self.gateway.new_key(account=name, mode="live")
 
     def ask(self, key: str, path: str = "/v1/responses", **fields: object) -> http.Response:
@@ -85,7 +85,7 @@ def open_shop(folder: Path) -> Iterator[Shop]:
     try:
         with ScriptedUpstream(_answer, strict=True, serves=("/responses",)) as upstream:
             upstream.api_key = gateway.add_upstream(
-                "first", upstream.base_url, MODELS, dialect="openai_responses"
+                "first", upstream.base_url, MODELS, dialects=["openai_responses"]
             )
             with ScriptedUpstream(serves=("/chat/completions",)) as chat:
                 chat.api_key = gateway.add_upstream("chat", chat.base_url, [CHAT_MODEL])

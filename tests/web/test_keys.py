@@ -160,26 +160,26 @@ def test_client_cannot_choose_our_request_id(gateway: Gateway):
 @pytest.mark.parametrize("name", ["authorization", "x-api-key"])
 def test_revoked_key_is_dead_at_once_on_a_connection_that_is_open(gateway: Gateway, name: str):
     account = f"revoked-{name}"
-    gateway.cli("accounts", "create", account)
+    gateway.perform("accounts.create", name=account)
     key = gateway.new_key(account=account, mode="test")
     headers = {name: key if name == "x-api-key" else f"Bearer {key}"}
     with http.Connection(gateway.url) as connection:
         for _ in range(2):
             connection.send_request("POST", "/v1/chat/completions", body=BODY, headers=headers)
             assert connection.read_response().status == 200
-        gateway.cli("keys", "revoke", key)
+        gateway.perform("keys.revoke", key=key)
         connection.send_request("POST", "/v1/chat/completions", body=BODY, headers=headers)
         refused(connection.read_response(), "invalid_api_key")
 
 
 def test_answer_that_has_begun_is_finished_when_its_key_is_revoked(gateway: Gateway):
-    gateway.cli("accounts", "create", "revoked-inside")
+    gateway.perform("accounts.create", name="revoked-inside")
     key = gateway.new_key(account="revoked-inside", mode="test")
-    message = {"role": "user", "content": "[[sandbox:chunks 30 interval_ms=50]] Hi"}
+    message = {"role": "user", "content": "[[sandbox:chunks 10 interval_ms=50]] Hi"}
     body = {"model": "gpt-5.5", "stream": True, "messages": [message]}
     with http.stream(gateway.url, body, key=key) as connection:
         assert connection.read_head().status == 200
-        gateway.cli("keys", "revoke", key)
+        gateway.perform("keys.revoke", key=key)
         assert list(connection.data())[-1] == b"[DONE]"
 
 

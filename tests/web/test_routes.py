@@ -1,7 +1,5 @@
 """The URL table: who may call what, and what everything else is told."""
 
-import json
-
 import pytest
 
 from fakes import http, specification
@@ -54,10 +52,6 @@ def call(gateway: Gateway, method: str, path: str, credential: str | None = None
         connection.send_request(method, path, body=BODY if method == "POST" else b"", headers=headers)
         head = connection.read_head()
         return http.Response(head.status, head.fields, connection.read_to_end())
-
-
-def admin_token(gateway: Gateway) -> str:
-    return str(json.loads((gateway.home / "server.json").read_text())["token"])
 
 
 def error_of(response: http.Response) -> dict[str, str]:
@@ -119,7 +113,7 @@ def test_row_lets_in_whom_it_says_and_nobody_else(gateway: Gateway, route: Route
         "nobody": call(gateway, route.method, path),
         "a stranger": call(gateway, route.method, path, "sk-stranger"),
         "a customer": call(gateway, route.method, path, gateway.test_key),
-        "the operator": call(gateway, route.method, path, admin_token(gateway)),
+        "the operator": call(gateway, route.method, path, gateway.admin_token),
     }
     inside = {who for who, response in responses.items() if is_served(route, response)}
     outside = {response.status for who, response in responses.items() if who not in inside}

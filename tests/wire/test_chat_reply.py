@@ -40,6 +40,24 @@ def test_every_byte_but_the_model_and_the_cost_is_the_upstreams(content, indent,
     assert json.loads(got)["usage"] == USAGE | {"cost": 0.000123}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices":[{"message":{"content":"a","x":{"model":"theirs"}}}],"model":"theirs"}',
+        b'{"x":{"model":"theirs"},"model" : "theirs","choices":[{"message":{"content":"a"}}]}',
+        rb'{"x":{"model":"theirs"},"mod\u0065l":"theirs","choices":[{"message":{"content":"a"}}]}',
+        b'{"model":"another","choices":[{"message":{"content":"a","x":"theirs"}}],"model":"theirs"}',
+    ],
+    ids=["nested in front", "with spaces", "with an escape", "doubled"],
+)
+def test_outermost_model_is_the_one_that_is_put_right(body):
+    got = read_chat_reply(body).render("ours", "0", COUNTED)
+    assert json.loads(got)["model"] == "ours"
+    inner = json.loads(got).get("x") or json.loads(got)["choices"][0]["message"].get("x")
+    assert inner in ({"model": "theirs"}, "theirs")
+    assert b"another" not in got
+
+
 def test_text_that_looks_like_our_fields_passes_untouched():
     trap = '"model":"gpt-5.5-2026-04-23","usage":{"prompt_tokens":1}'
     got = json.loads(read_chat_reply(json.dumps(reply(trap)).encode()).render("gpt-5.5", "0", COUNTED))

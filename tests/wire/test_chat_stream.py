@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fakes import specification
 from fakes.chunks import HEAD, USAGE, chunk, payloads, sse, whole
+from fakes.feeding import bytes_fed
 from runapi.core import problems
 from runapi.core.usage import Usage
 from runapi.wire.delivery import MOST_TEXT_KEPT
@@ -17,13 +18,8 @@ COUNTED = Usage(input=7, output=2)
 
 
 def relay(data, *, wants_usage=False, cuts=(), counted=COUNTED):
-    stream, out, start = ChatStream(model="gpt-5.5", wants_usage=wants_usage), b"", 0
-    for cut in [*sorted(cuts), len(data)]:
-        if not stream.ended and stream.fault is None:
-            out += stream.feed(data[start:cut])
-        start = max(start, cut)
-    if not stream.ended and stream.fault is None:
-        out += stream.feed_end()
+    stream = ChatStream(model="gpt-5.5", wants_usage=wants_usage)
+    out = bytes_fed(stream, data, cuts)
     if stream.ended:
         out += stream.tail("0.000123", counted)
     return stream, out

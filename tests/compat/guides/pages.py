@@ -1,30 +1,18 @@
 """The site's guides as a reader uses them: a file pasted where it belongs, a command into a shell."""
 
-import json
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from compat.programs import PATHS, Ended, node_program, run_client
+from compat import quiet
+from compat.programs import PATHS, Ended, node_program, node_variables, run_client
 from compat.steered import Backend
 from fakes import http
 from fakes.needs import node_24, node_modules
 from site_content.fences import Fence, read_fences
 
 KEY_VARIABLE = "RUNAPI_KEY"
-QUIET = {
-    # what these programs look up for their own sake: newer versions, lists of models, telemetry
-    "OPENCODE_DISABLE_AUTOUPDATE": "1",
-    "OPENCODE_DISABLE_MODELS_FETCH": "1",
-    "OPENCODE_DISABLE_SHARE": "1",
-    "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-    "IS_SANDBOX": "1",  # Claude Code runs as root nowhere else
-}
-
-PLUGIN_IS_THERE = {"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
-"""The lock file of OpenCode's folder: without it a package is fetched that only plugins need."""
-
-CODEX_QUIET = "--disable plugins -c analytics.enabled=false -c check_for_update_on_startup=false"
 
 
 class Guide:
@@ -68,7 +56,9 @@ class Guide:
             "PATH": ":".join([*map(str, programs), PATHS]),
             KEY_VARIABLE: self.backend.key,
             "RUNAPI_HOME": str(self.home / "no-server-here"),
-            **QUIET,
+            **node_variables(),
+            **quiet.OPENCODE,
+            **quiet.ROOT_MAY,
             **(more or {}),
         }
         script = f"cd {self.folder}\n{code}"
@@ -80,15 +70,15 @@ class Guide:
         """A folder with the programs that only npm's install scripts would make work, and Codex without its chatter."""
         folder = self.home / "programs"
         folder.mkdir(exist_ok=True)
-        plugin = self.home / ".config" / "opencode"
-        (plugin / "node_modules").mkdir(parents=True, exist_ok=True)
-        (plugin / "package-lock.json").write_text(json.dumps(PLUGIN_IS_THERE))
+        quiet.make_opencode_folder(self.home)
         claude = node_program("@anthropic-ai/claude-code-linux-{cpu}/claude")
         opencode = node_program("opencode-linux-{cpu}/bin/opencode")
         codex = node_program("@openai/codex-linux-{cpu}/vendor/*/bin/codex")
         _write_shim(folder / "claude", f'exec {claude} "$@"')
         _write_shim(folder / "opencode", f'exec {opencode} "$@"')
-        _write_shim(folder / "codex", f'first=$1; shift; exec {codex} "$first" {CODEX_QUIET} "$@"')
+        _write_shim(
+            folder / "codex", f'first=$1; shift; exec {codex} "$first" {shlex.join(quiet.CODEX)} "$@"'
+        )
         return folder
 
 

@@ -88,18 +88,6 @@ WHOLE = sse(
 )
 
 
-def feed(reader, data, cuts):
-    """What `feed` and `feed_end` give for the data, cut at these places; a list, or bytes."""
-    given, at = [], 0
-    for cut in [*sorted(cuts), len(data)]:
-        if not reader.ended and reader.fault is None:
-            given.append(reader.feed(data[at:cut]))
-        at = max(at, cut)
-    if not reader.ended and reader.fault is None:
-        given.append(reader.feed_end())
-    return given
-
-
 TEXTS = st.text(min_size=1, max_size=6)
 THOUGHTS = st.builds(
     lambda texts, encrypted, origin: (

@@ -7,6 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from fakes import anthropic_stream
+from fakes.anthropic_stream import ErrorType
+
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """An object with exactly these keys."""
@@ -140,18 +143,7 @@ class Ping(Strict, tag_field="type", tag="ping"):
 
 
 class ErrorObject(Strict):
-    type: Literal[
-        "invalid_request_error",
-        "authentication_error",
-        "billing_error",
-        "permission_error",
-        "not_found_error",
-        "request_too_large",
-        "rate_limit_error",
-        "timeout_error",
-        "overloaded_error",
-        "api_error",
-    ]
+    type: ErrorType
     message: str
 
 
@@ -161,12 +153,6 @@ class Error(Strict, tag_field="type", tag="error"):
 
 
 Event = MessageStart | BlockStart | BlockDelta | BlockStop | MessageDelta | MessageStop | Ping | Error
-
-_DELTAS = {
-    TextBlock: (TextDelta,),
-    ThinkingBlock: (ThinkingDelta, SignatureDelta),
-    ToolUseBlock: (InputDelta,),
-}
 
 
 def read_message(body):
@@ -178,70 +164,10 @@ def read_error(body):
 
 
 def read_events(data):
-    """The events of a stream of ours: each has its name, its type, one line of data and nothing else."""
-    assert data.endswith(b"\n\n") or not data
-    events = []
-    for text in data.split(b"\n\n")[:-1]:
-        name, body = text.split(b"\n")
-        assert body.startswith(b"data: ")
-        event = msgspec.json.decode(body[6:], type=Event)
-        assert name == b"event: " + event.__struct_config__.tag.encode()
-        events.append(event)
-    return events
+    """The events of a stream of ours."""
+    return [msgspec.convert(event, Event) for event in anthropic_stream.read_events(data)]
 
 
 def accumulate(events):
-    """The message that a client has at the end of a stream; a fault in the order of its events is an error here."""
-    events = [event for event in events if not isinstance(event, Ping)]
-    start, *middle, end, stop = events
-    assert isinstance(start, MessageStart)
-    assert isinstance(end, MessageDelta)
-    assert isinstance(stop, MessageStop)
-    message = start.message
-    assert (message.content, message.stop_reason) == ([], None)
-    gather(middle, message.content)
-    for name in ("stop_reason", "stop_sequence", "stop_details"):
-        setattr(message, name, getattr(end.delta, name))
-    for name in (
-        "input_tokens",
-        "cache_creation_input_tokens",
-        "cache_read_input_tokens",
-        "output_tokens",
-        "cost",
-    ):
-        setattr(message.usage, name, getattr(end.usage, name))
-    message.usage.output_tokens_details = end.usage.output_tokens_details
-    return message
-
-
-def gather(events, content):
-    """Put the events of blocks together: one block after the other, each begun, filled and ended."""
-    is_open, arguments = False, ""
-    for event in events:
-        if isinstance(event, BlockStart):
-            assert not is_open
-            assert event.index == len(content)
-            is_open, arguments = True, ""
-            content.append(event.content_block)
-            continue
-        block = content[-1]
-        assert is_open
-        assert event.index == len(content) - 1
-        if isinstance(event, BlockStop):
-            is_open = False
-            if isinstance(block, ToolUseBlock):
-                block.input = msgspec.json.decode(arguments or "{}")
-            continue
-        assert isinstance(event, BlockDelta)
-        assert isinstance(event.delta, _DELTAS[type(block)])
-        match event.delta:
-            case TextDelta():
-                block.text += event.delta.text
-            case ThinkingDelta():
-                block.thinking += event.delta.thinking
-            case SignatureDelta():
-                assert block.signature == ""
-                block.signature = event.delta.signature
-            case InputDelta():
-                arguments += event.delta.partial_json
-    assert not is_open
+    """The message that a client has at the end of a stream."""
+    return msgspec.convert(anthropic_stream.put_together(msgspec.to_builtins(events)), Message)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.feeding import events_fed, folded
 from runapi.core.usage import Usage
 from runapi.wire.anthropic.answer_reader import AnthropicReader, read_answer
 from runapi.wire.anthropic.answer_writer import AnthropicWriter, write_answer
@@ -38,7 +39,6 @@ from wire.anthropic.streams import (
     call,
     end,
     event,
-    feed,
     sse,
     start,
     text,
@@ -62,28 +62,11 @@ MESSAGE = {
 
 def read(data, cuts=()):
     reader = AnthropicReader(5)
-    return reader, [event for events in feed(reader, data, cuts) for event in events]
+    return reader, events_fed(reader, data, cuts)
 
 
 def read_whole(**changes):
     return read_answer(msgspec.json.encode(MESSAGE | changes), 5)
-
-
-def folded(events):
-    """The same events with neighbouring deltas as one."""
-    out = []
-    for event_ in events:
-        last = out[-1] if out else None
-        match last, event_:
-            case (TextDelta(a), TextDelta(b)):
-                out[-1] = TextDelta(a + b)
-            case (ReasoningDelta(a), ReasoningDelta(b)):
-                out[-1] = ReasoningDelta(a + b)
-            case (CallDelta(index, a), CallDelta(_, b)):
-                out[-1] = CallDelta(index, a + b)
-            case _:
-                out.append(event_)
-    return out
 
 
 def test_every_kind_of_block_is_read():

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.anthropic_stream import read_events
+from fakes.feeding import bytes_fed
 from runapi.core import problems
 from runapi.core.usage import Usage
 from runapi.wire.anthropic.stream import MessagesStream
@@ -23,7 +25,6 @@ from wire.anthropic.streams import (
     call,
     end,
     event,
-    feed,
     sse,
     start,
     text,
@@ -33,18 +34,10 @@ from wire.anthropic.streams import (
 
 def relay(data, *, cuts=(), counted=COUNTED, model="claude-ours"):
     stream = MessagesStream(model=model)
-    out = b"".join(feed(stream, data, cuts))
+    out = bytes_fed(stream, data, cuts)
     if stream.ended:
         out += stream.tail("0.000123", counted)
     return stream, out
-
-
-def payloads(data):
-    assert data.endswith(b"\n\n")
-    blocks = [block_.split("\n") for block_ in data.decode().split("\n\n")[:-1]]
-    events = [json.loads(line.removeprefix("data: ")) for _, line in blocks]
-    assert [name for name, _ in blocks] == [f"event: {event_['type']}" for event_ in events]
-    return events
 
 
 def test_events_pass_byte_for_byte_but_for_the_model_and_the_cost():
@@ -79,7 +72,7 @@ def test_any_cutting_of_the_upstreams_bytes_gives_the_same_bytes_to_the_client(t
 def test_text_that_looks_like_our_fields_passes_untouched(word):
     trap = word + '"model":"claude-up","usage":{"output_tokens":31} event: message_stop\n\n'
     _, out = relay(sse(start(), *text(0, trap), *call(1, json.dumps({"model": "claude-up"})), *end()))
-    events = payloads(out)
+    events = read_events(out)
     assert events[2]["delta"]["text"] == trap
     assert json.loads(events[5]["delta"]["partial_json"]) == {"model": "claude-up"}
 
@@ -88,7 +81,7 @@ def test_the_models_name_is_put_right_in_the_message_alone():
     odd = start() | {"model": "claude-up"}
     odd["message"] = {"content": [{"model": "claude-up"}], **odd["message"], "x": {"model": "claude-up"}}
     _, out = relay(sse(odd, *text(0, "a"), *end()))
-    begun = payloads(out)[0]
+    begun = read_events(out)[0]
     assert begun["message"]["model"] == "claude-ours"
     assert (begun["model"], begun["message"]["x"]) == ("claude-up", {"model": "claude-up"})
 
@@ -97,7 +90,7 @@ def test_the_models_name_is_put_right_in_the_message_alone():
 def test_nothing_before_the_tail_looks_like_an_end(data):
     upstream = data.draw(st.sampled_from([WHOLE, sse(start(), *text(0, "a"), *end())]))
     stream = MessagesStream(model="claude-ours")
-    out = b"".join(feed(stream, upstream, data.draw(st.lists(st.integers(0, len(upstream)), max_size=5))))
+    out = bytes_fed(stream, upstream, data.draw(st.lists(st.integers(0, len(upstream)), max_size=5)))
     assert b"message_delta" not in out
     assert b"message_stop" not in out
 
@@ -112,31 +105,31 @@ def test_counts_are_disjoint_and_the_whole_report_is_kept():
 def test_usage_that_cannot_be_true_is_replaced_by_our_own_count(lie):
     stream, out = relay(sse(start(), *text(0, "a"), *end(usage=END_USAGE | lie)))
     assert (stream.usage, stream.raw_usage) == (None, None)
-    usage = payloads(out)[-2]["usage"]
+    usage = read_events(out)[-2]["usage"]
     assert (usage["input_tokens"], usage["output_tokens"], usage["cost"]) == (7, 5, 0.000123)
 
 
 def test_a_cost_of_the_upstreams_makes_way_for_ours():
     _, out = relay(sse(start(), *text(0, "a"), *end(usage=END_USAGE | {"cost": 9})))
-    assert payloads(out)[-2]["usage"] == END_USAGE | {"cost": 0.000123}
+    assert read_events(out)[-2]["usage"] == END_USAGE | {"cost": 0.000123}
 
 
 def test_an_end_without_usage_gets_one():
     delta, stop = end()
     del delta["usage"]
     _, out = relay(sse(start(START_USAGE | END_USAGE), *text(0, "a"), delta, stop))
-    assert payloads(out)[-2]["usage"]["output_tokens"] == 31
+    assert read_events(out)[-2]["usage"]["output_tokens"] == 31
 
 
 def test_of_several_ends_the_client_gets_one():
     first, _ = end(usage={"output_tokens": 3, "input_tokens": 19})
     last, stop = end(reason=None, usage={"output_tokens": 31})
     stream, out = relay(sse(start(), *text(0, "a"), first, last, stop))
-    *_, delta, _ = payloads(out)
+    *_, delta, _ = read_events(out)
     assert stream.usage == USAGE
     assert delta["delta"]["stop_reason"] == "end_turn"
     assert delta["usage"] == {"output_tokens": 31, "input_tokens": 19, "cost": 0.000123}
-    assert [event_["type"] for event_ in payloads(out)].count("message_delta") == 1
+    assert [event_["type"] for event_ in read_events(out)].count("message_delta") == 1
 
 
 @pytest.mark.parametrize(
@@ -171,7 +164,7 @@ def test_an_error_of_the_upstreams_is_understood_and_not_passed_on():
 def test_an_end_without_its_marker_is_whole_once_there_is_a_reason():
     stream, out = relay(sse(start(), *text(0, "a"), end()[0]))
     assert stream.ended
-    assert payloads(out)[-1] == {"type": "message_stop"}
+    assert read_events(out)[-1] == {"type": "message_stop"}
 
 
 def test_an_upstream_that_delivered_nothing_leaves_nothing_with_the_client():
@@ -180,10 +173,10 @@ def test_an_upstream_that_delivered_nothing_leaves_nothing_with_the_client():
     assert not stream.delivers
     stream.restart()
     out = stream.heartbeat() + stream.feed(sse(start(), *text(0, "a"), *end())) + stream.tail("0", COUNTED)
-    ping, begun, *_ = payloads(out)
+    ping, begun, *_ = read_events(out)
     assert ping == PING
     assert begun["message"]["model"] == "claude-ours"
-    assert [event_["type"] for event_ in payloads(out)].count("message_start") == 1
+    assert [event_["type"] for event_ in read_events(out)].count("message_start") == 1
 
 
 @pytest.mark.parametrize(
@@ -202,14 +195,14 @@ def test_an_upstream_that_delivered_nothing_leaves_nothing_with_the_client():
 def test_an_answer_delivers_with_its_first_words_or_call(upstream, delivers):
     stream, out = relay(sse(start(), *upstream, *end()))
     assert stream.delivers is delivers
-    assert payloads(out)[0]["type"] == "message_start"
-    assert len(payloads(out)) == 3 + len(upstream)
+    assert read_events(out)[0]["type"] == "message_start"
+    assert len(read_events(out)) == 3 + len(upstream)
 
 
 def test_pings_and_events_that_are_not_known_pass_once_the_answer_has_begun():
     new = {"type": "brand_new", "x": 1}
     _, out = relay(sse(start(), PING, *text(0, "a"), PING, new, *end()))
-    assert [event_["type"] for event_ in payloads(out)][-4:] == [
+    assert [event_["type"] for event_ in read_events(out)][-4:] == [
         "ping",
         "brand_new",
         "message_delta",
@@ -231,7 +224,7 @@ def test_half_an_emoji_passes_as_it_came():
 
 
 def test_the_last_event_of_a_broken_stream_is_anthropics_error():
-    assert payloads(MessagesStream(model="m").error(problems.shutting_down(), "req_1")) == [
+    assert read_events(MessagesStream(model="m").error(problems.shutting_down(), "req_1")) == [
         {
             "type": "error",
             "error": {

@@ -22,7 +22,7 @@ from runapi.wire.client_config.private_names import is_private_name
 from wire.client_config.offers import BASE_URL, KEY, OFFER, wanted
 
 CATALOG = package_catalog().models
-HOME = PurePosixPath("/home/me")
+HOME = PurePosixPath("/a/home")
 READ = {
     "openclaw": json.loads,
     "opencode": json.loads,
@@ -252,13 +252,13 @@ def test_connecting_twice_changes_nothing_more(name, key):
 @pytest.mark.parametrize(
     ("name", "environment", "files"),
     [
-        ("openclaw", {}, ["/home/me/.openclaw/openclaw.json"]),
+        ("openclaw", {}, ["/a/home/.openclaw/openclaw.json"]),
         ("openclaw", {"OPENCLAW_HOME": "/o"}, ["/o/.openclaw/openclaw.json"]),
-        ("openclaw", {"OPENCLAW_STATE_DIR": "~/s"}, ["/home/me/s/openclaw.json"]),
+        ("openclaw", {"OPENCLAW_STATE_DIR": "~/s"}, ["/a/home/s/openclaw.json"]),
         ("openclaw", {"OPENCLAW_CONFIG_PATH": "/c.json5", "OPENCLAW_HOME": "/o"}, ["/c.json5"]),
-        ("codex", {}, ["/home/me/.codex/config.toml"]),
+        ("codex", {}, ["/a/home/.codex/config.toml"]),
         ("codex", {"CODEX_HOME": "/c"}, ["/c/config.toml"]),
-        ("claude-code", {}, ["/home/me/.claude/settings.json"]),
+        ("claude-code", {}, ["/a/home/.claude/settings.json"]),
         ("claude-code", {"CLAUDE_CONFIG_DIR": "/c"}, ["/c/settings.json"]),
         (
             "opencode",

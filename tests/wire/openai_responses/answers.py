@@ -2,6 +2,9 @@
 
 import json
 
+from fakes.responses_stream import read_event
+from fakes.streamed import pieces_of
+
 CREATED_S = 1741476542
 MODEL = "gpt-5.5-2026-04-23"
 USAGE = {
@@ -151,13 +154,7 @@ def stream(*output, status="completed", pieces=3, **more):
 def read(data):
     """The events that a client reads, each of which must be named as it is."""
     assert data.endswith(b"\n\n") or not data
-    told = []
-    for block in data.decode().split("\n\n")[:-1]:
-        name, line = block.split("\n")
-        event = json.loads(line.removeprefix("data: "))
-        assert name == f"event: {event['type']}"
-        told.append(event)
-    return told
+    return [read_event(block) for block in data.split(b"\n\n")[:-1]]
 
 
 def _item_events(item, index, pieces):
@@ -178,11 +175,11 @@ def _item_events(item, index, pieces):
                 yield from _summary_events(part, {**here, "summary_index": at}, pieces)
         case "function_call":
             told = "response.function_call_arguments"
-            for piece in cut(item["arguments"], pieces):
+            for piece in pieces_of(item["arguments"], pieces):
                 yield {"type": f"{told}.delta", **here, "delta": piece}
             yield {"type": f"{told}.done", **here, "name": item["name"], "arguments": item["arguments"]}
         case "custom_tool_call":
-            for piece in cut(item["input"], pieces):
+            for piece in pieces_of(item["input"], pieces):
                 yield {"type": "response.custom_tool_call_input.delta", **here, "delta": piece}
             yield {"type": "response.custom_tool_call_input.done", **here, "input": item["input"]}
     yield {"type": "response.output_item.done", **place, "item": item}
@@ -194,7 +191,7 @@ def _part_events(part, place, pieces):
     yield {"type": "response.content_part.added", **place, "part": opened}
     if is_text:
         logprobs = [without_bytes(one) for one in part["logprobs"]]
-        for piece in cut(part["text"], pieces):
+        for piece in pieces_of(part["text"], pieces):
             delta = {"delta": piece, "logprobs": logprobs, "obfuscation": "x7Gh"}
             yield {"type": "response.output_text.delta", **place, **delta}
             logprobs = []
@@ -204,7 +201,7 @@ def _part_events(part, place, pieces):
         done = {"text": part["text"], "logprobs": [without_bytes(one) for one in part["logprobs"]]}
         yield {"type": "response.output_text.done", **place, **done}
     else:
-        for piece in cut(part["refusal"], pieces):
+        for piece in pieces_of(part["refusal"], pieces):
             yield {"type": "response.refusal.delta", **place, "delta": piece}
         yield {"type": "response.refusal.done", **place, "refusal": part["refusal"]}
     yield {"type": "response.content_part.done", **place, "part": part}
@@ -213,7 +210,7 @@ def _part_events(part, place, pieces):
 def _summary_events(part, place, pieces):
     told = "response.reasoning_summary"
     yield {"type": f"{told}_part.added", **place, "part": part | {"text": ""}}
-    for piece in cut(part["text"], pieces):
+    for piece in pieces_of(part["text"], pieces):
         yield {"type": f"{told}_text.delta", **place, "delta": piece}
     yield {"type": f"{told}_text.done", **place, "text": part["text"]}
     yield {"type": f"{told}_part.done", **place, "part": part}
@@ -223,8 +220,3 @@ def without_bytes(logprob):
     """A log probability as events have it, which lack what the finished text has."""
     tops = [{"token": top["token"], "logprob": top["logprob"]} for top in logprob["top_logprobs"]]
     return {"token": logprob["token"], "logprob": logprob["logprob"], "top_logprobs": tops}
-
-
-def cut(text, pieces):
-    size = max(1, -(-len(text) // pieces))
-    return [text[at : at + size] for at in range(0, len(text), size)]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.feeding import events_fed, folded
 from runapi.core.usage import Usage
 from runapi.wire.neutral import (
     Annotation,
@@ -43,39 +44,14 @@ FULL = (
 
 
 def read(data, cuts=()):
-    reader, told, start = ResponsesReader(), [], 0
-    for cut in [*sorted(cuts), len(data)]:
-        if not reader.ended and reader.fault is None:
-            told += reader.feed(data[start:cut])
-        start = max(start, cut)
-    if not reader.ended and reader.fault is None:
-        told += reader.feed_end()
-    return reader, told
-
-
-def joined(told):
-    """The same with neighbouring deltas as one, for comparing what was cut differently."""
-    out = []
-    for event in told:
-        last = out[-1] if out else None
-        match last, event:
-            case TextDelta(text, None), TextDelta(more, None):
-                out[-1] = TextDelta(text + more)
-            case RefusalDelta(text), RefusalDelta(more):
-                out[-1] = RefusalDelta(text + more)
-            case ReasoningDelta(text), ReasoningDelta(more):
-                out[-1] = ReasoningDelta(text + more)
-            case CallDelta(index, text), CallDelta(same, more) if index == same:
-                out[-1] = CallDelta(index, text + more)
-            case _:
-                out.append(event)
-    return out
+    reader = ResponsesReader()
+    return reader, events_fed(reader, data, cuts)
 
 
 def test_everything_that_an_answer_can_hold_is_folded_into_one():
     reader, told = read(answers.stream(*FULL))
     assert reader.ended
-    begin, *middle, end = joined(told)
+    begin, *middle, end = folded(told)
     assert begin == Begin(answers.CREATED_S, "auto")
     thought, whole, first, rest, cited, more, cited_again, *calls = middle
     assert thought == ReasoningDelta("**Look**\n\nit up")
@@ -132,7 +108,7 @@ def test_whole_answer_says_what_its_stream_would():
     def without_logprobs(events):
         return [TextDelta(event.text) if isinstance(event, TextDelta) else event for event in events]
 
-    assert joined(without_logprobs(whole))[1:] == joined(without_logprobs(streamed))[1:]
+    assert folded(without_logprobs(whole))[1:] == folded(without_logprobs(streamed))[1:]
     assert whole[0] == Begin(answers.CREATED_S, "default")
 
 
@@ -165,7 +141,7 @@ def test_what_a_server_leaves_out_is_taken_from_what_it_repeats(left_out):
         }
 
     def calls(events):
-        return [event for event in joined(events) if isinstance(event, CallBegin | CallDelta | CallEnd)]
+        return [event for event in folded(events) if isinstance(event, CallBegin | CallDelta | CallEnd)]
 
     assert texts(got) == texts(expected)
     assert calls(got) == calls(expected)
@@ -177,19 +153,19 @@ def test_server_that_streams_nothing_but_the_end_is_understood():
     told = answers.events(answers.response(*FULL))
     reader, got = read(answers.sse(told[-1:]))
     assert reader.ended
-    assert joined(got) == joined(read_answer(answers.written(answers.response(*FULL)).encode()))
+    assert folded(got) == folded(read_answer(answers.written(answers.response(*FULL)).encode()))
 
 
 def test_refusal_is_no_text():
     _, told = read(answers.stream(message(refusal_part("I can't help with that."))))
-    assert joined(told)[1:-1] == [RefusalDelta("I can't help with that.")]
+    assert folded(told)[1:-1] == [RefusalDelta("I can't help with that.")]
     assert told[-1].reason is EndReason.STOP
 
 
 def test_cut_text_is_no_text_of_another_part():
     part, more = refusal_part("No."), text_part("Yes.")
     _, told = read(answers.stream(message(more, part)))
-    assert joined(told)[1:-1] == [TextDelta("Yes."), RefusalDelta("No.")]
+    assert folded(told)[1:-1] == [TextDelta("Yes."), RefusalDelta("No.")]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +256,7 @@ def test_events_and_items_of_unknown_types_are_passed_over():
     steered = {"type": "response.steer.done", "delta": {"of": ["another", "type"]}, "item": 7}
     strange = {"type": "response.output_item.done", "output_index": 5, "item": {"type": "new", "content": 7}}
     _, got = read(answers.sse([told[0], steered, strange, *told[1:]]))
-    assert joined(got)[1:-1] == [TextDelta("Hi")]
+    assert folded(got)[1:-1] == [TextDelta("Hi")]
 
 
 @pytest.mark.parametrize("odd", [{"type": "file_citation", "index": 0}, {"type": "url_citation"}, "odd"])
@@ -305,7 +281,7 @@ def test_event_that_does_not_end_is_not_read_for_ever(monkeypatch):
 def test_half_a_character_does_not_break_the_stream():
     half = answers.stream(message("AXB"), pieces=1).replace(b'"AXB"', rb'"A\ud83dB"')
     _, told = read(half)
-    assert joined(told)[1:-1] == [TextDelta("A�B")]
+    assert folded(told)[1:-1] == [TextDelta("A�B")]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The events and the object that a Responses client gets of an answer in the neutral form."""
 
+import functools
 import json
 
 import msgspec
@@ -12,6 +13,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from fakes import specification
+from fakes.feeding import folded
 from runapi.core import problems
 from runapi.core.usage import Usage
 from runapi.wire.neutral import (
@@ -330,6 +332,17 @@ def test_it_does_not_matter_in_which_lots_the_events_come(cuts):
     assert out + one.tail(STOP, USAGE, COST, CREATED_S + 2) == write(FULL)
 
 
+SILENT = {"response.created", "response.in_progress"}
+
+
+@functools.cache
+def undisturbed():
+    """The kinds of the full answer's events, and what the SDK makes of them."""
+    events = heard(write(FULL))
+    kinds = [event["type"] for event in events if event["type"] not in SILENT]
+    return kinds, as_the_sdk_reads(events).response
+
+
 @pytest.mark.parametrize("beats", [1, 3])
 @pytest.mark.parametrize("at", range(len(FULL) + 1))
 def test_heartbeats_open_the_answer_once_and_disturb_nothing(at, beats):
@@ -337,10 +350,9 @@ def test_heartbeats_open_the_answer_once_and_disturb_nothing(at, beats):
     out = one.write(FULL[:at]) + b"".join(one.heartbeat() for _ in range(beats)) + one.write(FULL[at:])
     events = heard(out + one.tail(STOP, USAGE, COST, CREATED_S + 2))
     assert [event["type"] for event in events].count("response.created") == 1
-    assert as_the_sdk_reads(events).response == as_the_sdk_reads(heard(write(FULL))).response
-    silent = {"response.created", "response.in_progress"}
-    plain = [event["type"] for event in heard(write(FULL)) if event["type"] not in silent]
-    assert [event["type"] for event in events if event["type"] not in silent] == plain
+    kinds, response = undisturbed()
+    assert as_the_sdk_reads(events).response == response
+    assert [event["type"] for event in events if event["type"] not in SILENT] == kinds
 
 
 @pytest.mark.parametrize("at", range(len(FULL) + 1))
@@ -371,24 +383,6 @@ def test_error_before_anything_else_opens_the_answer_first():
 
 
 # ---- round trips -----------------------------------------------------------------------------------------
-
-
-def neutral(told):
-    """What a round trip must keep: all but the time, and how texts were cut."""
-    out = []
-    for event in told:
-        match out[-1] if out else None, event:
-            case TextDelta(text), TextDelta(more):
-                out[-1] = TextDelta(text + more)
-            case RefusalDelta(text), RefusalDelta(more):
-                out[-1] = RefusalDelta(text + more)
-            case ReasoningDelta(text), ReasoningDelta(more):
-                out[-1] = ReasoningDelta(text + more)
-            case CallDelta(_, text), CallDelta(index, more):
-                out[-1] = CallDelta(index, text + more)
-            case _:
-                out.append(event)
-    return out
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -425,7 +419,7 @@ def unsealed(told):
         else ReasoningDelta(event.text.lstrip("\n"))
         if isinstance(event, ReasoningDelta)
         else event
-        for event in neutral(told)
+        for event in folded(told)
     ]
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes.answers import USAGE, answers, cut
+from fakes.answers import USAGE, answers
 from fakes.chunks import USAGE as WRITTEN_USAGE
 from fakes.chunks import chunk, sse, whole
+from fakes.feeding import events_fed
 from runapi.core.usage import Usage
 from runapi.wire.neutral import (
     Annotation,
@@ -31,13 +32,8 @@ from runapi.wire.openai_chat.stream import StreamFault
 
 
 def read(data, cuts=()):
-    reader, events = ChatReader(), []
-    for piece in cut(data, cuts):
-        if not reader.ended and reader.fault is None:
-            events += reader.feed(piece)
-    if not reader.ended and reader.fault is None:
-        events += reader.feed_end()
-    return reader, events
+    reader = ChatReader()
+    return reader, events_fed(reader, data, cuts)
 
 
 def events_of(*deltas, finish="stop"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import specification
-from fakes.answers import cut
+from fakes.feeding import bytes_fed
 from runapi.core.problems import Problem
 from runapi.core.usage import Usage
 from runapi.wire.openai_chat.reply import BadReplyError
@@ -288,12 +288,8 @@ def streamed(texts=("Hel", "lo."), usage=USAGE):
 
 
 def relay(data, *, wants_usage=False, cuts=()):
-    stream, out = CompletionStream(model="ours", wants_usage=wants_usage), b""
-    for piece in cut(data, cuts):
-        if not stream.ended and stream.fault is None:
-            out += stream.feed(piece)
-    if not stream.ended and stream.fault is None:
-        out += stream.feed_end()
+    stream = CompletionStream(model="ours", wants_usage=wants_usage)
+    out = bytes_fed(stream, data, cuts)
     return stream, out + stream.tail("0.5", COUNTED) if stream.ended else out
 
 
