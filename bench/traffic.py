@@ -80,39 +80,34 @@ def _messages(size: int) -> list[dict[str, Any]]:
 def request_body(size: int, *, chunks: int = 0, interval_ms: int = 0, form: Form = Form.CHAT) -> bytes:
     """A request of about `size` bytes; a stream if `chunks` is not 0.
 
-    The user's name tells the fake upstream how many chunks to send and how far apart.
+    The first message tells the fake upstream how many chunks to send and how far apart: text goes upstream as it is.
     """
-    user = f"chunks={chunks},interval_ms={interval_ms}" if chunks else None
-    body = _messages_body(user) if form is Form.MESSAGES else _chat_body(size, user, form)
+    plan = [{"role": "user", "content": f"chunks={chunks},interval_ms={interval_ms}"}] if chunks else []
+    body = _messages_body() if form is Form.MESSAGES else _chat_body(size, form, stream=chunks > 0)
+    body["messages"] = plan
     room = size - len(dump(body))
     encoded = dump(body)
     for _ in range(3):  # quotes, dashes and line ends take more bytes than they have letters
-        body["messages"] = _messages(room)
+        body["messages"] = plan + _messages(room)
         encoded = dump(body)
         room += size - len(encoded)
     return encoded
 
 
-def _chat_body(size: int, user: str | None, form: Form) -> dict[str, Any]:
+def _chat_body(size: int, form: Form, *, stream: bool) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": [], "model": MODEL, "max_completion_tokens": 1024}
     if size >= 10_000:
         body["tools"] = [_tool(index) for index in range(8)]
         body["tool_choice"] = "auto"
     if form is Form.BRIDGE:
         body |= {"tools": [_tool(0)], "reasoning_effort": "low"}
-    if user is not None:
-        body |= {"stream": True, "stream_options": {"include_usage": True}, "user": user}
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
     return body
 
 
-def _messages_body(user: str | None) -> dict[str, Any]:
-    return {
-        "messages": [],
-        "model": MODEL,
-        "max_tokens": 1024,
-        "stream": True,
-        "metadata": {"user_id": user},
-    }
+def _messages_body() -> dict[str, Any]:
+    return {"messages": [], "model": MODEL, "max_tokens": 1024, "stream": True}
 
 
 def request_bytes(host: str, port: int, key: str, body: bytes, path: str) -> bytes:

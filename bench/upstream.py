@@ -1,8 +1,8 @@
 """The fake upstream: answers as OpenAI does, for as little CPU as Python allows.
 
 `python -m bench.upstream PORT`. A request that is no stream gets a fixed reply at once. A stream gets the head, the
-role chunk and the first content chunk at once, and then one chunk each `interval_ms`; the request's `user` field
-says how many: `"user":"chunks=50,interval_ms=10"`.
+role chunk and the first content chunk at once, and then one chunk each `interval_ms`; the request's first
+message says how many: `chunks=50,interval_ms=10`.
 """
 
 import asyncio
