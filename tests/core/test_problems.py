@@ -42,12 +42,12 @@ MEANT = {
     "body_too_large": {"overflow"},
     "insufficient_credits": {"billing"},
     "account_frozen": {"billing"},
-    "spend_limit_reached": {
-        "billing"
-    },  # "Daily ... Resets at": OpenClaw takes what comes back by itself for a rate limit
+    # "Daily ... Resets at": OpenClaw takes what comes back by itself for a rate limit
+    "spend_limit_reached": {"billing"},
     "spend_limit_held": {"rate limit"},
     "too_many_per_minute": {"rate limit"},
     "too_many_at_once": {"rate limit"},
+    "too_many_forms": {"rate limit"},
     "key_expired": {"auth"},
 }
 OF_THE_CALLERS_FUNDS = {"insufficient_credits", "account_frozen", "spend_limit_reached"}
