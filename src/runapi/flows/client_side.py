@@ -17,6 +17,10 @@ class ClientSide(Protocol):
         """Send a piece of the body; waits while the client reads more slowly than we write."""
         ...
 
+    def begin(self, data: bytes) -> Awaitable[None] | None:
+        """Send a piece of the body, and give what has to be waited for before the next one; None: nothing."""
+        ...
+
     def on_gone(self, gone: Callable[[], object]) -> Callable[[], object]:
         """Call `gone` once the client has closed its connection; call what this gives to be told no more."""
         ...

@@ -5,7 +5,7 @@ copy: all read the same bytes, which are bounded, and the request waits where it
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from runapi.core.idempotency import Answer
 from runapi.core.problems import Problem
@@ -78,17 +78,17 @@ class Recording:
 
     async def send(self, data: bytes, *, last: bool = False) -> None:
         """Keep `data` and tell the readers; wait while they are far behind."""
-        self._keep(data)
         if last:
+            self._keep(data)
             self.ended = self.over = True
             self._wake()
-            return
+        elif (waiting := self.begin(data)) is not None:
+            await waiting
+
+    def begin(self, data: bytes) -> Awaitable[None] | None:
+        self._keep(data)
         self._wake()
-        try:
-            await self._wait_for_readers()
-        except asyncio.CancelledError:
-            self.whole = False  # whoever interrupts a writer may not write the rest
-            raise
+        return self._wait_for_readers() if self._are_far_behind() else None
 
     def on_gone(self, gone: Callable[[], object]) -> Callable[[], object]:
         self._watchers.append(gone)
@@ -212,15 +212,20 @@ class Recording:
 
     async def _wait_for_readers(self) -> None:
         """Wait while the fastest reader is far behind; where nothing is kept, while the slowest is."""
-        while self._readers:
-            end = self._dropped + len(self._kept)
-            behind = [end - reader.at for reader in self._readers]
-            if (min(behind) if self.whole else max(behind)) <= AHEAD_BYTES:
-                return
-            self._room.clear()
-            await self._room.wait()
-            if not self.whole:
-                self._drop_read()
+        try:
+            while self._are_far_behind():
+                self._room.clear()
+                await self._room.wait()
+                if not self.whole:
+                    self._drop_read()
+        except asyncio.CancelledError:
+            self.whole = False  # whoever interrupts a writer may not write the rest
+            raise
+
+    def _are_far_behind(self) -> bool:
+        end = self._dropped + len(self._kept)
+        behind = [end - reader.at for reader in self._readers]
+        return bool(behind) and (min(behind) if self.whole else max(behind)) > AHEAD_BYTES
 
     def _note_leaving(self) -> None:
         self._room.set()

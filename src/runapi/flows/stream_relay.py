@@ -29,7 +29,9 @@ from runapi.flows.exchange import (
     say_goodbye,
 )
 from runapi.flows.memory import Memory
+from runapi.flows.outbox import Outbox
 from runapi.flows.settle import Counted, Settlement
+from runapi.flows.stream_tap import StreamTap
 from runapi.flows.stream_times import StreamTimes
 from runapi.flows.stream_writer import StreamWriter
 from runapi.upstream.client import BrokenReplyError, Reply
@@ -57,6 +59,7 @@ class StreamRelay:
         memory: Memory,
         patience: Patience,
         drains: DrainSlots,
+        outbox: Outbox,
     ) -> None:
         self._exchange = exchange
         self._record = exchange.record
@@ -71,7 +74,13 @@ class StreamRelay:
         self._checkpoints = Checkpoints(settlement.ledger, exchange.hold, exchange.asking, exchange.record.id)
         self._times = times = StreamTimes(patience, self._loop.time)
         self._writer = StreamWriter(
-            client, exchange, attempts, settlement=settlement, times=times, gone=self._note_left
+            client,
+            exchange,
+            attempts,
+            settlement=settlement,
+            times=times,
+            outbox=outbox,
+            gone=self._note_left,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._reading = False  # an upstream's body is open
@@ -167,37 +176,31 @@ class StreamRelay:
             BrokenReplyError: it broke; its text is the code of the problem.
         """
         check_stream_head(reply)
-        stream, times = self._stream, self._times
-        read, send, clock = reply.read, self._client.send, self._loop.time
-        writer, beats = self._writer, self._writer.beats
-        times.heard_s = clock()
+        stream, times, writer = self._stream, self._times, self._writer
+        tap = StreamTap(stream, writer, times)
+        times.heard_s = times.now_s()
         self._reading = True
-        hash_sent = self._settlement.sent.update
-        while True:
-            data = await read()
-            times.heard_s = now_s = clock()
-            if self._record.first_byte_us is None:
-                self._record.first_byte_us = self._exchange.elapsed_us()
-            out = stream.feed(data) if data else stream.feed_end()
-            if stream.ended:
-                return out
-            if out:
-                if writer.started and beats.running is None and times.left_s is None:
-                    writer.waiting, times.write_s, times.spoke_s = self._task, now_s, now_s
-                    try:  # as `write` would, without its frame: this is done for every chunk
-                        await send(out)
-                    except asyncio.CancelledError:
-                        writer.bear_stall(self._task)
-                    writer.waiting = None
-                    hash_sent(out)
-                else:
+        reply.tap(tap.take)
+        try:
+            while True:
+                data = await reply.read()
+                times.heard_s = times.now_s()
+                if self._record.first_byte_us is None:
+                    self._record.first_byte_us = self._exchange.elapsed_us()
+                out = tap.feed(data) if data else stream.feed_end()
+                if stream.ended:
+                    return out
+                if out:
                     await writer.write(out)
-            if stream.fault is not None:
-                raise BrokenReplyError(stream.fault)
-            if times.left_s is not None:
-                self._drained_bytes += len(data)
-                if self._drained_bytes > self._patience.drain_bytes:
-                    raise _Stopped
+                if stream.fault is not None:
+                    raise BrokenReplyError(stream.fault)
+                if times.left_s is not None:
+                    self._drained_bytes += len(data)
+                    if self._drained_bytes > self._patience.drain_bytes:
+                        raise _Stopped
+        finally:
+            reply.tap(None)
+            writer.flush()
 
     def _resume(self) -> Problem:
         """After a cancellation: go on if it was our own doing and another upstream may help.

@@ -21,6 +21,9 @@ MOST_HEADER_BYTES = 64 * 1024
 MOST_INTERIM_REPLIES = 8
 _READ_BYTES = 64 * 1024
 
+Tap = Callable[[bytes], bool]
+"""Takes a piece of a body in the very step of the loop in which it came, or refuses it. Never raises."""
+
 
 class UnreachableError(Exception):
     """The upstream could not be connected to, or left before it answered: nothing of an answer exists."""
@@ -54,6 +57,13 @@ class Reply(Protocol):
 
         Raises:
             BrokenReplyError: the body broke off.
+        """
+        ...
+
+    def tap(self, take: Tap | None) -> None:
+        """Offer each piece that comes while a `read` waits to `take` first; what it refuses is read.
+
+        A convenience: pieces may be read that were never offered. None ends it.
         """
         ...
 
@@ -101,6 +111,19 @@ class UpstreamClient:
         await asyncio.sleep(0)  # lets the transports say goodbye
 
 
+class _Body(aiohttp.StreamReader):
+    """aiohttp's, but for the tap: to wake who reads costs as much as all that is done with a piece of a stream."""
+
+    __slots__ = ()
+    _protocol: "_Protocol"
+
+    def feed_data(self, data: bytes, size: int = 0) -> bool:
+        tap = self._protocol.tap
+        if tap is not None and self._waiter is not None and tap(data):  # who waits has read all before it
+            return False
+        return super().feed_data(data, size)
+
+
 class _Protocol(ResponseHandler):
     """aiohttp's, but for what an upstream could do to us with it.
 
@@ -108,6 +131,7 @@ class _Protocol(ResponseHandler):
     chunks and interim replies (103 and the like) without end keep nobody waiting.
     """
 
+    tap: Tap | None = None
     _interim_replies = 0
     _is_answered = False  # the head of the answer has been read; what comes now is its body, and nothing else
 
@@ -141,6 +165,8 @@ class _Protocol(ResponseHandler):
         if self._interim_replies > MOST_INTERIM_REPLIES:
             raise HttpProcessingError(message="too many interim replies")
         self._is_answered = message.code >= 200
+        if type(payload) is aiohttp.StreamReader:
+            payload.__class__ = _Body  # the parser knows no other way in
         return message, payload
 
 
@@ -193,11 +219,13 @@ def call_headers(upstream: Upstream, api_key: str) -> dict[str, str]:
 
 
 class _HttpReply:
-    __slots__ = ("_read", "_response", "headers", "status")
+    __slots__ = ("_protocol", "_read", "_response", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self._read = response.content.readany
+        connection = response.connection  # None where the body has come whole
+        self._protocol = None if connection is None else connection.protocol
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
@@ -206,6 +234,10 @@ class _HttpReply:
             return await self._read()
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             raise BrokenReplyError(type(error).__name__) from error
+
+    def tap(self, take: Tap | None) -> None:
+        if isinstance(self._protocol, _Protocol):
+            self._protocol.tap = take
 
     def close(self) -> None:
         self._response.close()

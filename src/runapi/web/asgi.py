@@ -170,6 +170,13 @@ class Call:
     def send(self, data: bytes, *, last: bool = False) -> Awaitable[None]:
         return self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
+    def begin(self, data: bytes) -> Awaitable[None] | None:
+        sending = self._send({"type": "http.response.body", "body": data, "more_body": True})
+        is_future = hasattr(
+            sending, "add_done_callback"
+        )  # else it is done: Granian gives the one or the other
+        return sending if is_future else None
+
     def on_gone(self, gone: Callable[[], object]) -> Callable[[], object]:
         """Call `gone` once the client has closed its connection; call what this gives to be told no more.
 

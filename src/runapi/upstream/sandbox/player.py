@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from runapi.upstream.client import BrokenReplyError
+from runapi.upstream.client import BrokenReplyError, Tap
 from runapi.upstream.sandbox.plans import Cut, Event, Headers, Pause, Plan, Send
 from runapi.wire import tokens
 
@@ -57,6 +57,9 @@ class SandboxReply:
                     self.close()
                 case None:
                     return b""
+
+    def tap(self, take: Tap | None) -> None:
+        """Offer nothing: all is read."""
 
     def close(self) -> None:
         """End the reply at once; a waiting read raises CutError."""
