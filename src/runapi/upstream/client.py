@@ -8,6 +8,7 @@ from typing import Any, Protocol, assert_never
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from yarl import URL
 
@@ -73,11 +74,19 @@ class Reply(Protocol):
 
 
 class UpstreamClient:
-    """Pooled connections to every upstream. Cookies, redirects, proxies and compression are off."""
+    """Pooled connections to every upstream. There are no cookies, redirects, proxies or compression.
+
+    aiohttp connects, keeps connections and reads HTTP; its session and request, which do much that no call here needs,
+    are left out (ADR 0005).
+    """
 
     def __init__(self, *, connect_timeout_s: float) -> None:
-        self._pooled = _open_session(connect_timeout_s, is_pooled=True)
-        self._fresh = _open_session(connect_timeout_s, is_pooled=False)
+        self._pooled = _make_connector(is_pooled=True)
+        self._fresh = _make_connector(is_pooled=False)
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s)
+        self._destinations: dict[
+            URL, aiohttp.ClientRequest
+        ] = {}  # what a connector wants to know of an address
 
     async def post(self, url: URL, headers: Mapping[str, str], body: bytes, *, afresh: bool = False) -> Reply:
         """Send one request and wait for the head of its answer; the caller sets the deadline.
@@ -93,22 +102,72 @@ class UpstreamClient:
             BrokenReplyError: what came is not HTTP.
             TimeoutError: no connection within the time for connecting.
         """
-        session = self._fresh if afresh else self._pooled
         try:
-            response = await session.post(url, data=body, headers=headers, allow_redirects=False)
-        except aiohttp.ConnectionTimeoutError as error:
-            raise TimeoutError from error
+            head = _request_head(url, headers, len(body), closes=afresh)
+            connector = self._fresh if afresh else self._pooled
+            connection = await connector.connect(self._destination(url), [], self._timeout)
+            try:
+                return await _ask(connection, head, body)
+            except BaseException:
+                connection.close()
+                raise
         except (aiohttp.ClientConnectionError, ssl.SSLError, OSError) as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+                raise
             was_connected = not isinstance(error, aiohttp.ClientConnectorError)
             raise UnreachableError(type(error).__name__, was_connected=was_connected) from error
-        except (aiohttp.ClientError, ValueError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, ValueError) as error:
             raise BrokenReplyError(type(error).__name__) from error
-        return _HttpReply(response)
 
     async def close(self) -> None:
         await self._pooled.close()
         await self._fresh.close()
         await asyncio.sleep(0)  # lets the transports say goodbye
+
+    def _destination(self, url: URL) -> aiohttp.ClientRequest:
+        place = url.origin()
+        found = self._destinations.get(place)
+        if found is None:
+            found = self._destinations[place] = aiohttp.ClientRequest(
+                "POST", place, loop=asyncio.get_running_loop()
+            )
+        return found
+
+
+async def _ask(connection: Connection, head: bytes, body: bytes) -> "_HttpReply":
+    """Send a request and read the head of its answer."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None:  # it was lost just now
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(
+        read_until_eof=True,
+        auto_decompress=False,
+        read_bufsize=_READ_BYTES,
+        max_line_size=MOST_HEADER_BYTES,
+        max_field_size=MOST_HEADER_BYTES,
+    )
+    transport.writelines((head, body))
+    while True:
+        message, payload = await protocol.read()
+        if message.code >= 200:
+            return _HttpReply(connection, message, payload)
+
+
+def _request_head(url: URL, headers: Mapping[str, str], body_bytes: int, *, closes: bool) -> bytes:
+    """The request's line and headers.
+
+    Raises:
+        ValueError: one of them holds a line break.
+    """
+    lines = [f"POST {url.raw_path_qs} HTTP/1.1", f"Host: {url.host_port_subcomponent}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines.append(f"Content-Length: {body_bytes}")
+    if closes:
+        lines.append("Connection: close")
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise ValueError("a line break in a header")
+    return f"{head}\r\n\r\n".encode()
 
 
 class _Body(aiohttp.StreamReader):
@@ -118,8 +177,9 @@ class _Body(aiohttp.StreamReader):
     _protocol: "_Protocol"
 
     def feed_data(self, data: bytes, size: int = 0) -> bool:
-        tap = self._protocol.tap
-        if tap is not None and self._waiter is not None and tap(data):  # who waits has read all before it
+        protocol = self._protocol
+        # The tap may be left over from an answer before, on the same connection; who waits has read all before this.
+        if protocol.tapped is self and self._waiter is not None and protocol.tap(data):
             return False
         return super().feed_data(data, size)
 
@@ -131,7 +191,8 @@ class _Protocol(ResponseHandler):
     chunks and interim replies (103 and the like) without end keep nobody waiting.
     """
 
-    tap: Tap | None = None
+    tapped: aiohttp.StreamReader | None = None  # whose pieces are offered to `tap`
+    tap: Tap
     _interim_replies = 0
     _is_answered = False  # the head of the answer has been read; what comes now is its body, and nothing else
 
@@ -170,7 +231,7 @@ class _Protocol(ResponseHandler):
         return message, payload
 
 
-def _open_session(connect_timeout_s: float, *, is_pooled: bool) -> aiohttp.ClientSession:
+def _make_connector(*, is_pooled: bool) -> aiohttp.TCPConnector:
     connector = (
         aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30)
         if is_pooled
@@ -178,17 +239,7 @@ def _open_session(connect_timeout_s: float, *, is_pooled: bool) -> aiohttp.Clien
     )
     factory = functools.partial(_Protocol, loop=asyncio.get_running_loop())
     connector._factory = factory  # type: ignore[assignment]  # noqa: SLF001 - there is no other way in
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s),
-        auto_decompress=False,
-        trust_env=False,
-        read_bufsize=_READ_BYTES,
-        max_line_size=MOST_HEADER_BYTES,
-        max_field_size=MOST_HEADER_BYTES,
-        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
-    )
+    return connector
 
 
 def account_headers(upstream: Upstream, api_key: str) -> dict[str, str]:
@@ -219,15 +270,18 @@ def call_headers(upstream: Upstream, api_key: str) -> dict[str, str]:
 
 
 class _HttpReply:
-    __slots__ = ("_protocol", "_read", "_response", "headers", "status")
+    __slots__ = ("_connection", "_payload", "_protocol", "_read", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self._read = response.content.readany
-        connection = response.connection  # None where the body has come whole
-        self._protocol = None if connection is None else connection.protocol
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+    def __init__(
+        self, connection: Connection, message: RawResponseMessage, payload: aiohttp.StreamReader
+    ) -> None:
+        self._connection = connection
+        self._protocol = connection.protocol
+        self._payload = payload
+        self._read = payload.readany
+        self.status = message.code
+        self.headers: Mapping[str, str] = message.headers
+        payload.on_eof(self._give_back)
 
     async def read(self) -> bytes:
         try:
@@ -236,11 +290,25 @@ class _HttpReply:
             raise BrokenReplyError(type(error).__name__) from error
 
     def tap(self, take: Tap | None) -> None:
-        if isinstance(self._protocol, _Protocol):
-            self._protocol.tap = take
+        protocol, payload = self._protocol, self._payload
+        if not isinstance(protocol, _Protocol):
+            return
+        if take is not None:
+            protocol.tapped, protocol.tap = payload, take
+        elif protocol.tapped is payload:
+            protocol.tapped = None
+            del protocol.tap
 
     def close(self) -> None:
-        self._response.close()
+        self._connection.close()
+
+    def _give_back(self) -> None:
+        """Let the next request have the connection, if this one has been sent whole: it may be answered before."""
+        transport = self._connection.transport
+        if transport is not None and transport.get_write_buffer_size():
+            self._connection.close()
+        else:
+            self._connection.release()
 
 
 async def read_whole(

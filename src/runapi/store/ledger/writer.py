@@ -33,10 +33,10 @@ MOST_IN_BATCH = 512
 NOTE_WITHIN_S = 0.05  # a note that no batch takes along waits no longer
 RETRY_AFTER_S = 0.5
 LAST_TRIES = 3  # failures that closing puts up with
-GATHER_S = 0.005
+GATHER_S = 0.01
 """How long a batch gathers when operations come so fast that some more will have come by then (ADR 0002)."""
 
-WORTH_GATHERING = 8  # operations expected within that time
+WORTH_GATHERING = 16  # operations expected within that time
 
 FATAL = (StoreBroken, LedgerFenced, LedgerDamaged)
 """After these the process must stop: the disk, the books or this process's right to write them is gone."""
