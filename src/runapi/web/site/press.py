@@ -1,17 +1,19 @@
 """Makes answers and keeps them: each page is rendered once, in a thread, for as long as what it says is true."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+import structlog
 
 from runapi.core.price_book import PriceBook
 from runapi.web.site import api_description, feeds
 from runapi.web.site.cache import Answer, Cache, Kept, pack
 from runapi.web.site.choice import WHOLE, Choice
-from runapi.web.site.content import ContentFile, FrontMatter, Library, Page, Shelf
+from runapi.web.site.content import ContentFault, ContentFile, FrontMatter, Library, Page, Shelf
 from runapi.web.site.facts import Basis, Facts, gather_facts
 from runapi.web.site.live_state import LiveState, LiveWatch
 from runapi.web.site.missing import find_missing, tell_program
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from runapi.web.site.renderer import Renderer
 
 T = TypeVar("T")
+_log = structlog.get_logger("runapi.site")
 MARKDOWN = "text/markdown; charset=utf-8"
 _TYPES = {Form.HTML: "text/html; charset=utf-8", Form.MARKDOWN: MARKDOWN}
 _FEED_TYPES = {
@@ -108,8 +111,7 @@ class Press:
     async def page_with(self, wish: Wish, extra: dict[str, Any], status: int) -> Answer:
         """A page for this one visit, which is not kept."""
         view = self._view(wish, await self.library(), self.facts(), await self._live.state(), extra)
-        text = await self._work(lambda: self._open_renderer().render(view).text)
-        return pack(text.encode(), _TYPES[wish.form], headers=(NEVER_KEEP,), status=status)
+        return await self._work(lambda: self._make_page_once(view, status))
 
     async def feed(self, name: str, locale: str, site_url: str) -> Answer:
         """One of FEEDS."""
@@ -161,8 +163,23 @@ class Press:
             self._renderer = Renderer(self._static_url)
         return self._renderer
 
+    def _make_page_once(self, view: View, status: int) -> Answer:
+        try:
+            text = self._open_renderer().render(view).text
+        except ContentFault as fault:
+            return self._make_broken(view, fault)
+        return pack(text.encode(), _TYPES[view.form], headers=(NEVER_KEEP,), status=status)
+
+    def _make_broken(self, view: View, fault: ContentFault) -> Answer:
+        _log.error("page cannot be shown", reason=str(fault))
+        text = self._open_renderer().render_broken(view)
+        return pack(text.encode(), _TYPES[view.form], headers=(NEVER_KEEP,), status=500)
+
     def _make_page(self, view: View, version: tuple[object, ...]) -> Kept:
-        made = self._open_renderer().render(view)
+        try:
+            made = self._open_renderer().render(view)
+        except ContentFault as fault:
+            return Kept(self._make_broken(view, fault), version)
         page = view.page
         links = f'<{twin_path(page.locale, page.path)}>; rel="alternate"; type="text/markdown"'
         if view.form is Form.MARKDOWN:
@@ -191,7 +208,7 @@ class Press:
         renderer = self._open_renderer()
         pages = feeds.list_pages(library, view.page.locale)
         if name == "llms-full.txt":
-            return "\n".join(renderer.render(msgspec.structs.replace(view, page=page)).text for page in pages)
+            return "\n".join(self._texts_of(pages, view))
         _, summary = renderer.title_of(view, view.page)
         return feeds.write_llms(
             view.site_url,
@@ -201,6 +218,12 @@ class Press:
             head=lambda page: renderer.title_of(view, page),
             texts=library.strings[view.page.locale].texts,
         )
+
+    def _texts_of(self, pages: Iterable[Page], view: View) -> Iterator[str]:
+        """The pages that can be shown: one with a mistake in its file does not take the others with it."""
+        for page in pages:
+            with suppress(ContentFault):
+                yield self._open_renderer().render(msgspec.structs.replace(view, page=page)).text
 
     def _view(
         self,

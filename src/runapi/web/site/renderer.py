@@ -13,7 +13,7 @@ import jinja2
 import msgspec
 
 from runapi.web.site import menus, structured_data
-from runapi.web.site.content import DEFAULT_LOCALE, PACKAGED, Page
+from runapi.web.site.content import DEFAULT_LOCALE, PACKAGED, ContentFault, Page
 from runapi.web.site.markdown import Heading, MarkdownWriter
 from runapi.web.site.negotiate import Form
 from runapi.web.site.paths import page_path, twin_path
@@ -60,8 +60,23 @@ class Renderer:
         """Render a page as `view` says.
 
         Raises:
-            jinja2.TemplateError, KeyError: the page's text asks for what there is not.
+            ContentFault: the page's text asks for what there is not.
         """
+        try:
+            return self._render(view)
+        except (jinja2.TemplateError, KeyError, TypeError, ValueError) as fault:
+            raise ContentFault(f"{view.page.file.source}: {fault}") from fault
+
+    def render_broken(self, view: View) -> str:
+        """Render what is said in the place of a page whose file has a mistake."""
+        values = Values(view)
+        context = values.context()
+        if view.form is Form.MARKDOWN:
+            return self._markdown.get_template("broken.md.j2").render(context)
+        frame = self._frame(view, context, values.t("broken_title"), "")
+        return self._template("broken.html", {**context, **frame, "headings": []})
+
+    def _render(self, view: View) -> PageText:
         values = Values(view)
         context = self._context(view, values)
         title, description = self._head(view.page, context)
@@ -123,7 +138,13 @@ class Renderer:
         return self._fill(page.file.meta.menu or page.file.meta.title, context)
 
     def _fill(self, text: str, context: dict[str, Any]) -> str:
-        return self._markdown.from_string(text).render(context) if "{" in text else text
+        """Fill the values in; with a mistake in it, a title stands as it was written, for other pages show it too."""
+        if "{" not in text:
+            return text
+        try:
+            return self._markdown.from_string(text).render(context)
+        except jinja2.TemplateError:
+            return text
 
     def _body(self, page: Page, context: dict[str, Any]) -> str:
         """The Markdown of a page with its values; macros know them too."""
