@@ -34,9 +34,11 @@ NOTE_WITHIN_S = 0.05  # a note that no batch takes along waits no longer
 RETRY_AFTER_S = 0.5
 LAST_TRIES = 3  # failures that closing puts up with
 GATHER_S = 0.01
-"""How long a batch gathers when operations come so fast that some more will have come by then (ADR 0002)."""
+"""How long a batch gathers at most, when operations come so fast that some more will have come by then (ADR 0002)."""
 
 WORTH_GATHERING = 16  # operations expected within that time
+ALONE_OPERATIONS = 3  # fewer in a batch may be one or two clients that are quickly answered: they do not wait
+ENOUGH_GATHERED = 48  # operations, with which it begins at once
 
 FATAL = (StoreBroken, LedgerFenced, LedgerDamaged)
 """After these the process must stop: the disk, the books or this process's right to write them is gone."""
@@ -84,9 +86,11 @@ class LedgerWriter:
         self._checkpoints: dict[str, Checkpoint] = {}
         self._is_busy = False  # a batch is on its way, or about to be
         self._timer: asyncio.TimerHandle | None = None
+        self._gathering: asyncio.TimerHandle | None = None  # ends it
         self._failures = 0  # batches in a row
         self._began_s = 0.0  # the last batch
         self._per_s = 0.0  # operations that came lately
+        self._together = 0  # in the last batch
         self._is_over = False
         self._is_closing = False
         self._idle = asyncio.Event()
@@ -123,7 +127,11 @@ class LedgerWriter:
                 raise LedgerUnavailable(f"{self._most_waiting} operations wait for the ledger already.")
         future: asyncio.Future[Outcome] = self._loop.create_future()
         self._waiting.append((operation, future))
-        self._hurry()
+        if self._gathering is None:
+            self._hurry()
+        elif len(self._waiting) >= ENOUGH_GATHERED:
+            self._end_gathering()
+            self._loop.call_soon(self._begin)
         try:
             return await future
         except asyncio.CancelledError:
@@ -164,12 +172,19 @@ class LedgerWriter:
 
     def _begin_soon(self) -> None:
         """Begin at the loop's next turn; a moment later when that lets many share one commit."""
-        if self._per_s * GATHER_S < WORTH_GATHERING or self._is_closing:
+        is_calm = self._together < ALONE_OPERATIONS or self._per_s * GATHER_S < WORTH_GATHERING
+        if is_calm or len(self._waiting) >= ENOUGH_GATHERED or self._is_closing:
             self._loop.call_soon(self._begin)
         else:
-            self._loop.call_later(GATHER_S, self._begin)
+            self._gathering = self._loop.call_later(GATHER_S, self._begin)
+
+    def _end_gathering(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
 
     def _begin(self) -> None:
+        self._end_gathering()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -179,7 +194,7 @@ class LedgerWriter:
         batch += [item for item in taken if not _is_forsaken(item)]
         now_s = self._loop.time()
         self._per_s = (self._per_s + len(taken) / max(now_s - self._began_s, 1e-6)) / 2
-        self._began_s = now_s
+        self._began_s, self._together = now_s, len(taken)
         if not batch and not self._failures:
             self._rest()
             return
