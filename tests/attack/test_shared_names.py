@@ -57,6 +57,20 @@ def test_name_of_a_user_of_chat_s_is_apart_at_an_upstream_of_anthropic_s(raided,
     assert len({*sent, "mallory"}) == 3
 
 
+def test_user_of_a_messages_request_is_apart_where_it_is_passed_on(raided, rogue):
+    sent = []
+    for _ in range(2):
+        rogue.then(answered(MESSAGES, False))
+        assert (
+            raided.customer()
+            .hear(MESSAGES, model=CLAUDE, metadata={"user_id": "mallory", "more": 1})
+            .is_whole
+        )
+        sent.append(rogue.calls[-1].json["metadata"])
+    assert len({*(metadata["user_id"] for metadata in sent), "mallory"}) == 3
+    assert [metadata["more"] for metadata in sent] == [1, 1]
+
+
 def test_answer_says_the_customer_s_own_names_again(raided, rogue):
     rogue.then(answered(RESPONSES, False))
     names = dict.fromkeys(NAMES, "mallory")

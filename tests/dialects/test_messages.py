@@ -1,6 +1,7 @@
 """POST /v1/messages: translated onto GPT models, passed on to Anthropic."""
 
 import json
+import re
 
 import pytest
 from anthropic import Anthropic
@@ -210,7 +211,7 @@ def test_onto_chat_it_is_said_in_chat(town, chat_only):
 
 
 @BOTH
-def test_request_for_claude_goes_on_as_it_is(town, messages_only, stream):
+def test_request_for_claude_goes_on_as_it_is_but_for_its_user(town, messages_only, stream):
     headers = {"anthropic-beta": "context-management-2025-06-27", "anthropic-version": "2024-01-01"}
     fields = {**CLAUDE_CODE, "output_config": {"effort": "high"}, "messages": CLAUDE_CODE["messages"][:1]}
     heard = town.customer().hear(MESSAGES, headers=headers, model=CLAUDE, stream=stream, **fields)
@@ -219,7 +220,10 @@ def test_request_for_claude_goes_on_as_it_is(town, messages_only, stream):
     assert (call.path, call.headers["x-api-key"]) == ("/v1/messages", messages_only.api_key)
     assert "authorization" not in call.headers
     assert {name: call.headers[name] for name in headers} == headers
-    assert call.json == {"model": CLAUDE, "stream": stream, **fields}
+    sent = call.json
+    assert list(sent["metadata"]) == ["user_id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", sent["metadata"]["user_id"])
+    assert sent == {"model": CLAUDE, "stream": stream, **fields, "metadata": sent["metadata"]}
     assert "x-runapi-dropped" not in heard.headers
 
 

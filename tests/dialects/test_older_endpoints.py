@@ -22,6 +22,15 @@ KINDS = pytest.mark.parametrize(
 )
 
 
+@KINDS
+def test_name_of_a_user_is_the_customer_s_own_upstream(town, openai, path, body):
+    names = []
+    for _ in range(2):
+        assert town.customer().hear(path, body, user="mallory").status == 200
+        names.append(openai.calls[-1].json["user"])
+    assert len({*names, "mallory"}) == 3
+
+
 # ---- embeddings ------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from functools import partial
 
+import msgspec
+
 from runapi.core import problems
 from runapi.core.admission import RequestShape
 from runapi.core.bridge import Dialect, Obstacle, Wish
@@ -18,6 +20,7 @@ from runapi.wire.anthropic.stream import MessagesStream
 from runapi.wire.count_asked import count_asked
 from runapi.wire.endpoints.dialect_asking import DialectAsking
 from runapi.wire.endpoints.passed import PassedWay
+from runapi.wire.endpoints.sessions import with_user_id_apart
 from runapi.wire.endpoints.translated import TranslatedWay
 from runapi.wire.endpoints.unsold import refuse_anthropics_tools
 from runapi.wire.endpoints.way import Caller, Way
@@ -79,12 +82,13 @@ class MessagesAsking(DialectAsking[MessagesRequest]):
         }
         refuse_anthropics_tools(request, self._caller.unsold_tools)
         refuse_dear_cache(request.fields)
+        fields = with_user_id_apart(request.fields, self._caller)
         left_out = not_passed_on(request) + take_out_dear_betas(headers, self._model)
         if self._caller.is_strict and left_out:
             raise problems.unsupported_parameter(left_out[0], self._model.id)
         return PassedWay(
             "/messages",
-            encode=partial(write_passed_on, request),
+            encode=partial(write_passed_on, msgspec.structs.replace(request, fields=fields)),
             read_reply=read_messages_reply,
             new_stream=partial(MessagesStream, model=request.model),
             answer_id=self._caller.request_id,

@@ -8,6 +8,7 @@ from runapi.core.admission import RequestShape
 from runapi.core.bridge import Dialect, Obstacle
 from runapi.wire.endpoints.asking import ReadAsking
 from runapi.wire.endpoints.passed import PassedWay
+from runapi.wire.endpoints.sessions import with_names_apart
 from runapi.wire.endpoints.way import Reply, Stream, Way
 from runapi.wire.older_request import OlderRequest
 from runapi.wire.openai_completions import (
@@ -73,7 +74,7 @@ class OlderAsking(ReadAsking[OlderRequest]):
         if _OPENAIS.isdisjoint(spoken) or self.endpoint not in self._model.endpoints:
             return Obstacle.NOT_SERVED
         if self._way is None:
-            request = self.request
+            request = with_names_apart(self.request, self._caller)
             self._way = PassedWay(
                 self._path,
                 encode=request.encode,

@@ -8,7 +8,8 @@ from msgspec import Raw
 
 from runapi.wire.endpoints.way import Caller
 from runapi.wire.normalise import UpstreamRequest
-from runapi.wire.openai_chat.request import read_text
+from runapi.wire.older_request import OlderRequest
+from runapi.wire.openai_chat.request import Fields, is_null, read_text
 
 _HEADERS = (
     # of Codex, OpenCode and Claude Code (clients.md 1.16): what shares the beginning of its prompts
@@ -23,7 +24,7 @@ _DIGITS = 32
 _NAMES = ("prompt_cache_key", "safety_identifier", "user")
 """Fields by which an upstream tells its users apart: whom it blocks is blocked in all requests with the same name."""
 
-AnyUpstreamRequest = TypeVar("AnyUpstreamRequest", bound=UpstreamRequest)
+WithFields = TypeVar("WithFields", UpstreamRequest, OlderRequest)
 
 
 def session_of(caller: Caller, key: str | None) -> str | None:
@@ -38,7 +39,7 @@ def apart(caller: Caller, key: str) -> str:
     return sha256(f"{caller.account_id}:{key}".encode(errors="replace")).hexdigest()[:_DIGITS]
 
 
-def with_names_apart(request: AnyUpstreamRequest, caller: Caller) -> AnyUpstreamRequest:
+def with_names_apart(request: WithFields, caller: Caller) -> WithFields:
     """Give a request's names for its user and session the form that no other account has.
 
     Raises:
@@ -49,3 +50,16 @@ def with_names_apart(request: AnyUpstreamRequest, caller: Caller) -> AnyUpstream
         return request
     names = {name: Raw(msgspec.json.encode(apart(caller, text))) for name, text in given.items()}
     return msgspec.structs.replace(request, fields=request.fields | names)
+
+
+def with_user_id_apart(fields: Fields, caller: Caller) -> Fields:
+    """Do the same for the fields of a Messages request, which names its user in `metadata`."""
+    raw = fields.get("metadata")
+    if raw is None or is_null(raw):
+        return fields
+    metadata = msgspec.json.decode(raw, type=Fields)
+    user_id = read_text(metadata, "user_id")
+    if user_id is None:
+        return fields
+    metadata["user_id"] = Raw(msgspec.json.encode(apart(caller, user_id)))
+    return fields | {"metadata": Raw(msgspec.json.encode(metadata))}
