@@ -1,5 +1,6 @@
 """What a key without money may have of the server: its memory, its threads and its disk."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -42,6 +43,30 @@ def test_account_cannot_fill_the_memory_with_bodies_that_it_does_not_end(raided,
     finally:
         for connection in held:
             connection.close()
+
+
+@PATHS
+@pytest.mark.parametrize("kind", ["fields", "messages", "tools"])
+def test_body_of_a_million_tiny_things_is_not_read(raided, rogue, path, kind):
+    customer = raided.customer()
+    tiny = {
+        "fields": ",".join(f'"a{number}":1' for number in range(600_000)),
+        "messages": '"messages":[' + ",".join(['{"role":"user","content":""}'] * 150_000) + "]",
+        "tools": '"tools":[' + ",".join(['{"type":"function"}'] * 300_000) + "]",
+    }
+    body = f'{{"model":"gpt-5.5",{tiny[kind]}}}'.encode()
+    head = {"authorization": f"Bearer {customer.key}", "content-type": "application/json"}
+    heard = http.request(raided.gateway.url, "POST", path, headers=head, body=body)
+    error = json.loads(heard.body)["error"]
+    assert heard.status == 413
+    assert "names and strings" in error["message"]
+    assert rogue.calls == []
+
+
+def test_large_body_of_few_things_is_read(raided, rogue):
+    much = {"model": "gpt-5.5", "max_tokens": 16, "messages": [{"role": "user", "content": '"a",' * 240_000}]}
+    assert raided.customer().hear(CHAT, much).status == 200
+    assert len(rogue.calls) == 1
 
 
 def test_room_is_there_again_when_the_bodies_are_gone(raided, rogue):

@@ -40,6 +40,7 @@ MEANT = {
     "unknown_model": {"model"},
     # A request that was too large by bytes: to shorten the history is what helps.
     "body_too_large": {"overflow"},
+    "too_many_strings": {"overflow"},
     "insufficient_credits": {"billing"},
     "account_frozen": {"billing"},
     # "Daily ... Resets at": OpenClaw takes what comes back by itself for a rate limit

@@ -29,6 +29,17 @@ def insufficient_credits(needed_nano: int, available_nano: int, explanation: str
     )
 
 
+def too_many_strings(most: int) -> Problem:
+    """Refuse a body that is short enough and takes seconds to read, before anybody knows whether it is paid for."""
+    return Problem(
+        413,
+        f"The request body is too large: it holds more than {most:,} names and strings. Send fewer messages, tools or "
+        "fields.",
+        code="request_too_large",
+        should_retry=False,
+    )
+
+
 def credits_held(held_nano: int, retry_after_s: int) -> Problem:
     """Refuse while the balance is set aside for running requests: an SDK's retry finds what they give back."""
     return Problem(

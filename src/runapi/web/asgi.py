@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from runapi.core import problems
+from runapi.core.limit_problems import too_many_strings
 from runapi.flows.deadlines import Within
 
 Scope = MutableMapping[str, Any]
@@ -15,6 +16,10 @@ Receive = Callable[[], Any]  # gives a future of Granian's, whose result is a Me
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+MOST_STRINGS = 500_000
+"""In one body. Of no use to a model, whose context they exceed, they hold everybody else up while they are read."""
+
+_LARGE_BYTES = 1024 * 1024
 _ECHOED = re.compile(rb"[ -~]{1,512}")  # a client's own id, which the reply repeats (api.md)
 
 
@@ -130,11 +135,13 @@ class Call:
                 first: bytes = message.get("body", b"")
                 if len(first) > most_bytes:
                     raise problems.body_too_large(most_bytes)
-                if not message.get("more_body", False) or self._is_all(first):
-                    return first
-                return await self._read_on(first, most_bytes)
+                is_all = not message.get("more_body", False) or self._is_all(first)
+                body = first if is_all else await self._read_on(first, most_bytes)
         except TimeoutError:
             raise problems.slow_body() from None
+        if len(body) > _LARGE_BYTES and body.count(b'"') > 2 * MOST_STRINGS:
+            raise too_many_strings(MOST_STRINGS)
+        return body
 
     def _is_all(self, first: bytes) -> bool:
         """Whether nothing can follow: Granian says so in a message of its own, which costs as much as a small body."""
