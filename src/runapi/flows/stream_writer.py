@@ -15,6 +15,7 @@ from runapi.flows.stream_times import StreamTimes
 _EVENT_STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_CACHE: Header = (b"cache-control", b"no-cache")
 _NO_PROXY_BUFFER: Header = (b"x-accel-buffering", b"no")
+_MOST_QUEUED_BYTES = 64 * 1024  # a fast upstream's megabytes may come in one turn
 _log = structlog.get_logger("runapi.stream")
 
 
@@ -85,10 +86,11 @@ class StreamWriter:
             self.waiting = None
 
     def is_free(self) -> bool:
-        """Whether `queue` may be called: nothing is before it, and somebody reads."""
+        """Whether `queue` may be called: nothing is before it, somebody reads, and in this turn not much has come."""
         return (
             self.started
             and self._sending is None
+            and len(self._queued) < _MOST_QUEUED_BYTES
             and self.beats.running is None
             and self._times.left_s is None
         )
