@@ -1,13 +1,24 @@
 """The HTTP client towards providers, against a real socket: its connections, its short way, and what it refuses to send."""
 
 import asyncio
+import contextlib
+import os
+import re
+import ssl
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from yarl import URL
 
 from fakes import replies, steps
 from fakes.upstream import ScriptedUpstream
-from runapi.upstream.client import BrokenReplyError, UpstreamClient, read_whole
+from runapi.upstream.client import BrokenReplyError, UnreachableError, UpstreamClient, read_whole
 
 HEADERS = {"Authorization": "Bearer sk-canary", "Content-Type": "application/json"}
 FIRST, SECOND = b"data: first\n\n", b"data: second\n\n"
@@ -192,3 +203,82 @@ async def test_interim_replies_are_passed_over(client, upstream):
     reply = await post(client, upstream)
     assert reply.status == 200
     reply.close()
+
+
+# ---- TLS -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost that nobody knows, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(made.public_bytes(pem) + secret)
+    return file
+
+
+@pytest.fixture
+async def tls_port(certificate: Path):
+    """Where a TLS server gives back each request's body."""
+
+    async def echo(reader, writer):
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                (length,) = re.findall(rb"Content-Length: (\d+)", head)
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %b\r\n\r\n" % length)
+                writer.write(await reader.readexactly(int(length)))
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    async with await asyncio.start_server(echo, "127.0.0.1", 0, ssl=context) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_upstream_whose_certificate_nobody_vouches_for_is_told_nothing(client, tls_port):
+    with pytest.raises(UnreachableError, match="Certificate") as raised:
+        await client.post(URL(f"https://localhost:{tls_port}/"), HEADERS, b"{}")
+    assert not raised.value.was_connected
+
+
+CALLS = """
+import asyncio, sys, uvloop
+from yarl import URL
+from runapi.upstream.client import UpstreamClient, read_whole
+
+async def main():
+    client = UpstreamClient(connect_timeout_s=5)
+    for size in (2, 5_000_000, 2):
+        body = b"x" * size
+        assert await read_whole(await client.post(URL(sys.argv[1]), {}, body)) == body
+    await client.close()
+
+uvloop.run(main())
+"""
+
+
+async def test_requests_of_all_lengths_go_through_tls(certificate, tls_port):
+    calling = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", CALLS, f"https://localhost:{tls_port}/"),
+        env={**os.environ, "SSL_CERT_FILE": str(certificate)},  # read when aiohttp is imported
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(calling.communicate(), 30)
+    assert calling.returncode == 0, said.decode()
