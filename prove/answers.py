@@ -38,15 +38,14 @@ def mark(plan: bytes) -> str:
 
 
 def plan_in(body: bytes) -> str:
-    """Find the plan of a request: in its `metadata`, in its `user` where it has no other, or in what is said.
+    """Find the plan of a request: in its `metadata`, or in what is said.
 
     Raises:
         ValueError: it has none.
     """
-    fields = json.loads(body)
-    for told in ((fields.get("metadata") or {}).get("plan"), fields.get("user")):
-        if isinstance(told, str) and told.startswith("{"):
-            return told
+    told = (json.loads(body).get("metadata") or {}).get("plan")
+    if isinstance(told, str):
+        return told
     marked = _MARKED.search(body)
     if marked is None:
         raise ValueError("a request came without its plan")

@@ -110,7 +110,7 @@ def _write_completion(
     is_open: bool,  # noqa: ARG001 - nothing of any size can be sent here
 ) -> bytes:
     body = {"model": model, "prompt": _TEXT, "max_tokens": CAP, "stream": plan.stream}
-    return msgspec.json.encode({**body, **fields, "user": _encoded(plan).decode()})
+    return msgspec.json.encode({**body, **fields, "metadata": {"plan": _encoded(plan).decode()}})
 
 
 def _write_embeddings(
@@ -121,7 +121,7 @@ def _write_embeddings(
     is_open: bool,  # noqa: ARG001 - nothing of any size can be sent here
 ) -> bytes:
     body = {"model": model, "input": [_TEXT], "encoding_format": "base64"}
-    return msgspec.json.encode({**body, **fields, "user": _encoded(plan).decode()})
+    return msgspec.json.encode({**body, **fields, "metadata": {"plan": _encoded(plan).decode()}})
 
 
 def _read_vectors(report: Report) -> Report:

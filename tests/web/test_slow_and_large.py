@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,8 @@ def test_who_sends_no_whole_head_is_hung_up_on(impatient: Gateway, start: bytes)
 def test_head_that_drips_is_hung_up_on(impatient: Gateway):
     with http.Connection(impatient.url) as connection:
         drip(connection, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 1000)
-        assert connection.read_to_end() == b""
+        with suppress(ConnectionResetError):  # a byte may be on its way when it closes
+            assert connection.read_to_end() == b""
 
 
 def test_idle_connection_is_closed(impatient: Gateway):
