@@ -129,7 +129,7 @@ def test_upstream_that_is_not_there_is_told_in_the_system_s_words(operated: Oper
     operated.add(operated.name, f"http://127.0.0.1:{free_port()}/v1")
     assert operated.ask().status == 502
     [line] = operated.lines()
-    assert line["error"] == operated.row()["upstream_error"] == "unreachable ClientConnectorError"
+    assert line["error"] == operated.row()["upstream_error"] == "unreachable ConnectionRefusedError"
     assert "Connect call failed" in line["message"]
     assert line["client_told"] == "502 upstream_unavailable"
 

@@ -14,10 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from yarl import URL
 
 from fakes import replies, steps
 from fakes.upstream import ScriptedUpstream
+from runapi.upstream.address import Address
 from runapi.upstream.client import BrokenReplyError, UnreachableError, UpstreamClient, read_whole
 
 HEADERS = {"Authorization": "Bearer sk-canary", "Content-Type": "application/json"}
@@ -37,8 +37,8 @@ async def client():
     await made.close()
 
 
-def address(upstream: ScriptedUpstream) -> URL:
-    return URL(f"{upstream.base_url}/chat/completions")
+def address(upstream: ScriptedUpstream) -> Address:
+    return Address.of(f"{upstream.base_url}/chat/completions")
 
 
 async def post(client, upstream, body=b"{}", **how):
@@ -46,7 +46,7 @@ async def post(client, upstream, body=b"{}", **how):
 
 
 async def test_request_is_sent_as_it_was_given(client, upstream):
-    reply = await client.post(URL(f"{upstream.base_url}/x?api-version=1%2B"), HEADERS, b'{"a": 1}')
+    reply = await client.post(Address.of(f"{upstream.base_url}/x?api-version=1%2B"), HEADERS, b'{"a": 1}')
     reply.close()
     (call,) = upstream.wait_for_calls()
     assert (call.path, call.body) == ("/v1/x?api-version=1%2B", b'{"a": 1}')
@@ -93,7 +93,7 @@ async def test_connection_is_closed_where_the_answer_came_before_the_request_had
         asyncio.timeout(20),
         await asyncio.start_server(answer_at_once, "127.0.0.1", 0) as server,
     ):
-        url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        url = Address.of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
         for body in (b" " * 50_000_000, b"{}"):
             assert await read_whole(await client.post(url, HEADERS, body)) == b"{}"
         assert len(opened) == 2
@@ -252,21 +252,21 @@ async def tls_port(certificate: Path):
 
 
 async def test_upstream_whose_certificate_nobody_vouches_for_is_told_nothing(client, tls_port):
-    with pytest.raises(UnreachableError, match="Certificate") as raised:
-        await client.post(URL(f"https://localhost:{tls_port}/"), HEADERS, b"{}")
+    with pytest.raises(UnreachableError, match="SSLCertVerificationError") as raised:
+        await client.post(Address.of(f"https://localhost:{tls_port}/"), HEADERS, b"{}")
     assert not raised.value.was_connected
 
 
 CALLS = """
 import asyncio, sys, uvloop
-from yarl import URL
+from runapi.upstream.address import Address
 from runapi.upstream.client import UpstreamClient, read_whole
 
 async def main():
     client = UpstreamClient(connect_timeout_s=5)
     for size in (2, 5_000_000, 2):
         body = b"x" * size
-        assert await read_whole(await client.post(URL(sys.argv[1]), {}, body)) == body
+        assert await read_whole(await client.post(Address.of(sys.argv[1]), {}, body)) == body
     await client.close()
 
 uvloop.run(main())
@@ -277,8 +277,20 @@ async def test_requests_of_all_lengths_go_through_tls(certificate, tls_port):
     calling = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-c", CALLS, f"https://localhost:{tls_port}/"),
-        env={**os.environ, "SSL_CERT_FILE": str(certificate)},  # read when aiohttp is imported
+        env={**os.environ, "SSL_CERT_FILE": str(certificate)},  # read when the client is made
         stderr=asyncio.subprocess.PIPE,
     )
     _, said = await asyncio.wait_for(calling.communicate(), 30)
     assert calling.returncode == 0, said.decode()
+
+
+async def test_certificate_of_another_name_is_refused_though_somebody_vouches_for_it(certificate, tls_port):
+    calling = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", CALLS, f"https://127.0.0.1:{tls_port}/"),
+        env={**os.environ, "SSL_CERT_FILE": str(certificate)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(calling.communicate(), 30)
+    assert calling.returncode == 1
+    assert b"certificate is not valid for '127.0.0.1'" in said

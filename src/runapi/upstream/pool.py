@@ -7,14 +7,15 @@ A model that is rate limited at an upstream cools there: it is not asked for unt
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from urllib.parse import urlsplit
 
 import msgspec
-from yarl import URL
 
 from runapi.core.dialects import Dialect
 from runapi.core.keys import Mode
 from runapi.core.routing import Deployment, Upstream, plan
 from runapi.core.upstream_errors import Redaction
+from runapi.upstream.address import Address
 from runapi.upstream.client import Reply, UnreachableError, UpstreamClient, call_headers
 from runapi.upstream.failure_log import FailureLog
 from runapi.upstream.sandbox.routes import answer as answer_as_sandbox
@@ -33,23 +34,23 @@ class Line(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     api_key: str
     host: str
-    urls: dict[str, URL] = {}  # by path; the paths are few, all of them our own
+    urls: dict[str, Address] = {}  # by path; the paths are few, all of them our own
 
     def __repr__(self) -> str:
         return f"Line({self.upstream.name!r})"  # never the key
 
-    def url(self, path: str) -> URL:
+    def url(self, path: str) -> Address:
         """The address of `path` behind the base URL."""
         url = self.urls.get(path)
         if url is None:
             base_url, query = self.upstream.base_url, self.upstream.query
-            url = self.urls[path] = URL(f"{base_url}{path}?{query}" if query else f"{base_url}{path}")
+            url = self.urls[path] = Address.of(f"{base_url}{path}?{query}" if query else f"{base_url}{path}")
         return url
 
 
 def _line(upstream: Upstream, api_key: str) -> Line:
     headers = call_headers(upstream, api_key)
-    return Line(upstream, headers, api_key, URL(upstream.base_url).host or "")
+    return Line(upstream, headers, api_key, urlsplit(upstream.base_url).hostname or "")
 
 
 class UpstreamPool:

@@ -1,14 +1,24 @@
 """One question to an upstream, for the operator who wants to know whether it can be used."""
 
+import asyncio
 import socket
+import ssl
 import time
 from http import HTTPStatus
 
-import aiohttp
 import msgspec
 
 from runapi.core.routing import ProbeResult, Upstream, UpstreamAuth
-from runapi.upstream.client import account_headers
+from runapi.upstream.address import Address
+from runapi.upstream.client import (
+    BrokenReplyError,
+    Reply,
+    TooLongError,
+    UnreachableError,
+    UpstreamClient,
+    call_headers,
+    read_whole,
+)
 
 TIMEOUT_S = 15
 MOST_BYTES = 4 * 1024 * 1024
@@ -44,24 +54,27 @@ async def probe(upstream: Upstream, api_key: str) -> ProbeResult:
     began_ns = time.monotonic_ns()
     status: int | None = None
     models: frozenset[str] | None = None
+    client = UpstreamClient(connect_timeout_s=TIMEOUT_S)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,
-            session.get(
-                models_url(upstream),
-                headers={**account_headers(upstream, api_key), "accept": "application/json"},
-                allow_redirects=False,
-            ) as answer,
-        ):
+        async with asyncio.timeout(TIMEOUT_S):
+            answer = await client.get(Address.of(models_url(upstream)), _headers(upstream, api_key))
             status = answer.status
             if status == HTTPStatus.OK:
-                models = _read_models(await _read_bounded(answer))
-            detail = _explain(status, models)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+                models = await _read_models(answer)
+        detail = _explain(status, models)
+    except (UnreachableError, BrokenReplyError, TimeoutError, ValueError) as error:
         detail = _explain_failure(error)
         models = None
+    finally:
+        await client.close()
     latency_ms = (time.monotonic_ns() - began_ns) // 1_000_000
     return ProbeResult(models is not None, status, latency_ms, detail, models)
+
+
+def _headers(upstream: Upstream, api_key: str) -> dict[str, str]:
+    headers = call_headers(upstream, api_key)
+    del headers["Content-Type"]  # the question has no body
+    return headers | {"Accept": "application/json"}
 
 
 def models_url(upstream: Upstream) -> str:
@@ -73,20 +86,16 @@ def models_url(upstream: Upstream) -> str:
     return f"{url}?{upstream.query}" if upstream.query else url
 
 
-async def _read_bounded(answer: aiohttp.ClientResponse) -> bytes:
-    """At most MOST_BYTES of the body; a longer one is cut, and so is no JSON."""
-    body = bytearray()
-    async for chunk in answer.content.iter_chunked(65_536):
-        body += chunk
-        if len(body) > MOST_BYTES:
-            break
-    return bytes(body[:MOST_BYTES])
+async def _read_models(answer: Reply) -> frozenset[str] | None:
+    """The names of the models that an answer lists; None where it is no such list, or longer than any.
 
-
-def _read_models(body: bytes) -> frozenset[str] | None:
+    Raises:
+        BrokenReplyError: it broke off.
+    """
     try:
+        body = await read_whole(answer, most_bytes=MOST_BYTES)
         return frozenset(model.id for model in msgspec.json.decode(body, type=_ModelList).data)
-    except (msgspec.DecodeError, RecursionError):
+    except (TooLongError, msgspec.DecodeError, RecursionError):
         return None
 
 
@@ -108,13 +117,19 @@ def _explain_failure(error: Exception) -> str:
             return (
                 f"It did not answer within {TIMEOUT_S} s: check the base URL, the network and any firewall."
             )
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return "Its TLS certificate is not accepted: check the base URL, or http:// against https://."
-        case aiohttp.ClientConnectorDNSError() | socket.gaierror():
-            return "Its host name is unknown: check the base URL."
-        case aiohttp.ClientConnectorError():
-            return "Nothing can be reached at its host and port: check the base URL, and that it runs."
-        case aiohttp.InvalidURL():
-            return "Its base URL cannot be used: remove the upstream and add it again."
-        case _:
+        case UnreachableError(was_connected=False):
+            return _explain_no_connection(error.__cause__)
+        case UnreachableError() | BrokenReplyError():
             return "It broke off, or answered with something other than HTTP: check the base URL."
+        case _:
+            return "Its base URL cannot be used: remove the upstream and add it again."
+
+
+def _explain_no_connection(cause: BaseException | None) -> str:
+    match cause:
+        case ssl.SSLError():
+            return "Its TLS certificate is not accepted: check the base URL, or http:// against https://."
+        case socket.gaierror():
+            return "Its host name is unknown: check the base URL."
+        case _:
+            return "Nothing can be reached at its host and port: check the base URL, and that it runs."
