@@ -24,7 +24,7 @@ format: .venv/dev
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
 
-bench: .venv/dev  ## against nginx and the floor, in one run; then the ledger alone on both databases, and the pages
+bench: .venv/dev  ## against nginx and a floor, in one run; then the ledger alone on both databases, and the pages
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.ledger --scale 0.3
 	$(BIN)/python -m bench.pages

@@ -15,7 +15,8 @@ from bench.measures import (
 )
 from bench.targets import NAMES
 
-_NAME, _CELL, _RATIO = 23, 9, 22
+_NAME, _CELL, _RATIO = 23, 9, 20
+_UNDER = ("floor", "parts", "nginx")
 
 
 def render(rounds: Rounds) -> tuple[str, bool]:
@@ -24,7 +25,8 @@ def render(rounds: Rounds) -> tuple[str, bool]:
     lines: list[str] = []
     missed: list[str] = []
     heads = "".join(f"{name:>{_CELL}}" for name in shown)
-    lines.append(f"{'':{_NAME}}{heads}  {'gateway/floor':<{_RATIO}}{'gateway/nginx':<{_RATIO}}goal")
+    ratios = "".join(f"{f'gateway/{under}':<{_RATIO}}" for under in _UNDER)
+    lines.append(f"{'':{_NAME}}{heads}  {ratios}goal")
     for section, measures in all_measures().items():
         lines += ["", section if "bare" in rounds else section.partition(" (bare)")[0]]
         for measure in measures:
@@ -41,9 +43,7 @@ def render(rounds: Rounds) -> tuple[str, bool]:
 
 def _line(measure: Measure, rounds: Rounds, shown: Sequence[str]) -> str:
     cells = "".join(f"{_cell(measure, rounds, name):>{_CELL}}" for name in shown)
-    ratios = "".join(
-        f"{_ratio(ratio(measure, rounds, 'gateway', under)):<{_RATIO}}" for under in ("floor", "nginx")
-    )
+    ratios = "".join(f"{_ratio(ratio(measure, rounds, 'gateway', under)):<{_RATIO}}" for under in _UNDER)
     return f"  {measure.name:{_NAME - 2}}{cells}  {ratios}{_goal(measure, rounds)}".rstrip()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import traffic
 from bench.process import Program, free_port
 
-NAMES = ("bare", "nginx", "floor", "gateway")
+NAMES = ("bare", "nginx", "floor", "parts", "gateway")
 NGINX_MISSING = (
     "nginx is not installed, so its column is left out: apt-get install --no-install-recommends nginx-light"
 )
@@ -109,6 +109,14 @@ class Floor(Target):
         return (sys.executable, "-m", "bench.floor", str(self.port), url)
 
 
+class Parts(Target):
+    name = "parts"
+
+    def argv(self) -> Sequence[str]:
+        url = f"http://127.0.0.1:{self.upstream_port}/v1/chat/completions"
+        return (sys.executable, "-m", "bench.parts", str(self.port), url)
+
+
 class Gateway(Target):
     """`runapi serve` with a live key, metering and request rows on, in a data folder of its own."""
 
@@ -151,4 +159,4 @@ class Gateway(Target):
         return done.stdout
 
 
-KINDS: dict[str, type[Target]] = {kind.name: kind for kind in (Bare, Nginx, Floor, Gateway)}
+KINDS: dict[str, type[Target]] = {kind.name: kind for kind in (Bare, Nginx, Floor, Parts, Gateway)}
