@@ -6,18 +6,15 @@ from web.exchange import BODY, chunked
 
 CREDENTIALS = b"Host: {host}\r\nAuthorization: Bearer {key}\r\n"
 SMUGGLED = b"GET /v1/models/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
-PARSER = "the parser"
-OURS = "RunAPI"
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One odd request. `status` 0 is a close without an answer."""
+    """One odd request."""
 
     what: str
     data: bytes
     status: int
     stays_open: bool = False
-    by: str = PARSER
     follows: int | None = None  # the status of a second request that stands behind it in plain sight
 
     @property
@@ -58,19 +55,18 @@ LENGTHS = (
     Row(
         "`Content-Length` and `Transfer-Encoding`, the length over both",
         post(b"Content-Length: %d" % len(WITH_SMUGGLED), b"Transfer-Encoding: chunked", body=WITH_SMUGGLED),
-        200,
+        400,
     ),
     Row(
         "`Transfer-Encoding` and a short `Content-Length`",
         post(b"Transfer-Encoding: chunked", b"Content-Length: 4", body=WITH_SMUGGLED),
-        200,
+        400,
     ),
     Row("two different `Content-Length`s", post(b"Content-Length: " + LENGTH, b"Content-Length: 4"), 400),
     Row(
         "two equal `Content-Length`s",
         post(b"Content-Length: " + LENGTH, b"Content-Length: " + LENGTH),
-        200,
-        stays_open=True,
+        400,
     ),
     Row("`Content-Length: +63`", sized(b"+" + LENGTH), 400),
     Row("`Content-Length: 0x3f`", sized(b"0x3f"), 400),
@@ -82,16 +78,15 @@ LENGTHS = (
 )
 
 CODINGS = (
-    Row("`Transfer-Encoding: xchunked`", coded(b"xchunked"), 400),
-    Row("`Transfer-Encoding: identity`", coded(b"identity"), 400),
+    Row("`Transfer-Encoding: xchunked`", coded(b"xchunked"), 501),
+    Row("`Transfer-Encoding: identity`", coded(b"identity"), 501),
     Row("`Transfer-Encoding: chunked, identity`", coded(b"chunked, identity"), 400),
-    Row("`Transfer-Encoding: gzip, chunked`", coded(b"gzip, chunked"), 501, by=OURS),
-    Row("`Transfer-Encoding: chunked, chunked`", coded(b"chunked, chunked"), 501, by=OURS),
+    Row("`Transfer-Encoding: gzip, chunked`", coded(b"gzip, chunked"), 501),
+    Row("`Transfer-Encoding: chunked, chunked`", coded(b"chunked, chunked"), 400),
     Row(
         "two `Transfer-Encoding`s",
         post(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", body=WITH_SMUGGLED),
         400,
-        by=OURS,
     ),
     Row(
         "`Transfer-Encoding` in HTTP/1.0",
@@ -112,17 +107,15 @@ CHUNKS = (
         "a chunk that is longer than it says",
         in_chunks(CHUNK + b"\r\n" + BODY + b"XX0\r\n\r\n"),
         400,
-        by=OURS,
     ),
-    Row("a chunk's size that is no number", in_chunks(b"zz\r\n" + BODY + b"\r\n0\r\n\r\n"), 400, by=OURS),
-    Row("a chunk's size of -1", in_chunks(b"-1\r\n" + BODY + b"\r\n0\r\n\r\n"), 400, by=OURS),
-    Row("a chunk's size above 2^64", in_chunks(b"f" * 19 + b"\r\n" + BODY), 400, by=OURS),
-    Row("chunks that end in bare LF", in_chunks(CHUNK + b"\n" + BODY + b"\n0\n\n"), 400, by=OURS),
+    Row("a chunk's size that is no number", in_chunks(b"zz\r\n" + BODY + b"\r\n0\r\n\r\n"), 400),
+    Row("a chunk's size of -1", in_chunks(b"-1\r\n" + BODY + b"\r\n0\r\n\r\n"), 400),
+    Row("a chunk's size above 2^64", in_chunks(b"f" * 19 + b"\r\n" + BODY), 400),
+    Row("chunks that end in bare LF", in_chunks(CHUNK + b"\n" + BODY + b"\n0\n\n"), 400),
     Row(
-        "100 kB of chunk extension",
-        in_chunks(CHUNK + b";" + b"a" * 100_000 + b"\r\n" + BODY + b"\r\n0\r\n\r\n"),
+        "1 MB of chunk extension",
+        in_chunks(CHUNK + b";" + b"a" * 1_000_000 + b"\r\n" + BODY + b"\r\n0\r\n\r\n"),
         400,
-        by=OURS,
     ),
     Row(
         "a short chunk extension",
@@ -137,30 +130,33 @@ CHUNKS = (
         stays_open=True,
     ),
     Row(
-        "100 kB of trailers",
-        in_chunks(CHUNK + b"\r\n" + BODY + b"\r\n0\r\nX-T: " + b"a" * 100_000 + b"\r\n\r\n"),
+        "1 MB of trailers",
+        in_chunks(CHUNK + b"\r\n" + BODY + b"\r\n0\r\nX-T: " + b"a" * 1_000_000 + b"\r\n\r\n"),
         400,
-        by=OURS,
     ),
 )
 
 HEADERS = (
     Row("a space before a header's colon", post(b"Content-Length : " + LENGTH), 400),
     Row("a header folded over two lines", get(b"X-A: b", b" c"), 400),
-    Row("lines that end in bare LF", get().replace(b"\r\n", b"\n"), 200, stays_open=True),
+    Row("lines that end in bare LF", get().replace(b"\r\n", b"\n"), 400),
     Row("a bare CR in a header", get(b"X-A: b\rc"), 400),
     Row("a NUL in a header", get(b"X-A: b\0c"), 400),
     Row("a header's name with `(`", get(b"X(A): b"), 400),
     Row("a header without a name", get(b": b"), 400),
     Row("a line without a colon", get(b"hello"), 400),
-    Row("a header of 100 kB", get(b"X-A: " + b"a" * 100_000), 431, by=OURS),
+    Row("a header of 100 kB", get(b"X-A: " + b"a" * 100_000), 431),
     Row(
         "90 headers of one name, 40 kB together",
         get(*[b"X-A: " + b"a" * 450] * 90),
         431,
-        by=OURS,
     ),
-    Row("101 headers and more", get(*[b"X-%d: a" % number for number in range(2000)]), 431),
+    Row(
+        "2,000 short headers",
+        get(*[b"X-%d: a" % number for number in range(2000)]),
+        200,
+        stays_open=True,
+    ),
     Row(
         "names in `Connection` that are not its own",
         get(b"Connection: authorization, host"),
@@ -168,6 +164,13 @@ HEADERS = (
         stays_open=True,
     ),
     Row("`Upgrade: h2c`", get(b"Connection: Upgrade", b"Upgrade: h2c"), 200, stays_open=True),
+    Row(
+        "`Upgrade: h2c` with a body, and a request behind it",
+        post(b"Connection: Upgrade", b"Upgrade: h2c", b"Content-Length: %d" % len(BODY)) + SMUGGLED,
+        200,
+        stays_open=True,
+        follows=401,
+    ),
     Row(
         "`Upgrade: websocket`",
         get(b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
@@ -177,12 +180,12 @@ HEADERS = (
 )
 
 HOSTS = (
-    Row("no `Host`", get(head=b"Authorization: Bearer {key}\r\n"), 400, stays_open=True, by=OURS),
-    Row("an empty `Host`", hosted(b""), 400, stays_open=True, by=OURS),
-    Row("two `Host`s", get(b"Host: elsewhere"), 400, by=OURS),
-    Row("two equal `Host`s", get(b"Host: {host}"), 400, by=OURS),
+    Row("no `Host`", get(head=b"Authorization: Bearer {key}\r\n"), 400, stays_open=True),
+    Row("an empty `Host`", hosted(b""), 400, stays_open=True),
+    Row("two `Host`s", get(b"Host: elsewhere"), 400),
+    Row("two equal `Host`s", get(b"Host: {host}"), 400),
     *(
-        Row(f"`Host: {value.decode()}`", hosted(value), 400, stays_open=True, by=OURS)
+        Row(f"`Host: {value.decode()}`", hosted(value), 400, stays_open=True)
         for value in (
             b"a/b",
             b"a b",
@@ -203,7 +206,6 @@ TARGETS = (
         "a URL of 9 kB",
         get(target=b"GET /v1/models?a=" + b"a" * 9_000 + b" HTTP/1.1"),
         414,
-        by=OURS,
     ),
     Row("a URL of 100 kB", get(target=b"GET /v1/models?a=" + b"a" * 100_000 + b" HTTP/1.1"), 414),
     Row(
@@ -212,18 +214,18 @@ TARGETS = (
         200,
         stays_open=True,
     ),
-    Row("`CONNECT`", get(target=b"CONNECT elsewhere:443 HTTP/1.1"), 404, stays_open=True, by=OURS),
-    Row("`OPTIONS *`", get(target=b"OPTIONS * HTTP/1.1"), 404, stays_open=True, by=OURS),
+    Row("`CONNECT`", get(target=b"CONNECT elsewhere:443 HTTP/1.1"), 404),
+    Row("`OPTIONS *`", get(target=b"OPTIONS * HTTP/1.1"), 404, stays_open=True),
     Row("a URL without its first slash", get(target=b"GET v1/models HTTP/1.1"), 400),
     Row("a URL with raw bytes above 127", get(target=b"GET /v1/models/\xff HTTP/1.1"), 400),
-    Row("two spaces before the URL", get(target=b"GET  /v1/models HTTP/1.1"), 400),
-    Row("an unknown method", get(target=b"FETCH /v1/models HTTP/1.1"), 405, stays_open=True, by=OURS),
-    Row("a method in lower case", get(target=b"get /v1/models HTTP/1.1"), 405, stays_open=True, by=OURS),
+    Row("two spaces before the URL", get(target=b"GET  /v1/models HTTP/1.1"), 200, stays_open=True),
+    Row("an unknown method", get(target=b"FETCH /v1/models HTTP/1.1"), 400),
+    Row("a method in lower case", get(target=b"get /v1/models HTTP/1.1"), 400),
     Row("a method with `@`", get(target=b"G@T /v1/models HTTP/1.1"), 400),
     Row("HTTP/9.9", get(target=b"GET /v1/models HTTP/9.9"), 400),
     Row("HTTP/0.9", b"GET /v1/models\r\n\r\n", 400),
     Row("a TLS hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 500, 400),
-    Row("an HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 0),
+    Row("an HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 400),
     Row("words that are no HTTP", b"hello\r\n\r\n", 400),
     Row(
         "a `GET` with a body, and a request behind it",

@@ -7,7 +7,7 @@ from fakes.server import Gateway
 from runapi.web.routes import ROUTES, Route, Who
 from web.exchange import BODY
 
-EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "get"]
+EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "REPORT"]
 CUSTOMERS_WITHOUT_V1 = ["/chat/completions", "/models", "/models/gpt-5.5", "/me/usage", "/requests/x/receipt"]
 SERVED_BODY = {
     "/v1/chat/completions",

@@ -3,25 +3,21 @@
 import asyncio
 import ctypes
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
-
 from runapi.settings import Settings
 from runapi.web.edge import Edge
+from runapi.web.server import Server
 from runapi.web.services import Services
 
 _LAST_WORDS_S = 0.05  # for the error events of streams that are cut
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _MOST_FREE_BYTES = 16 * 1024 * 1024
 _LEAST_MAPPED_BYTES = 1024 * 1024
-_BACKLOG = 4096
-_MOST_OPEN_CALLS = 20_000
 
 
 class AddressInUse(OSError):  # noqa: N818 - what is the case
@@ -29,9 +25,7 @@ class AddressInUse(OSError):  # noqa: N818 - what is the case
 
 
 def check_address(host: str, port: int) -> str:
-    """Make sure that nobody listens there: the edge shares ports, and would share one with a stranger.
-
-    Gives the IP address of `host`, for the edge takes no names.
+    """Make sure that nobody listens there, before anything is opened; give the IP address of `host`.
 
     Raises:
         AddressInUse: naming the setting to change.
@@ -44,35 +38,43 @@ def check_address(host: str, port: int) -> str:
             trial.listen(1)
             return str(trial.getsockname()[0])
         except OSError as error:
-            raise AddressInUse(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Stop what listens there, or set RUNAPI_PORT or "
-                "RUNAPI_HOST to another address."
-            ) from None
+            raise _in_use(host, port, error) from None
+
+
+def _in_use(host: str, port: int, error: OSError) -> AddressInUse:
+    return AddressInUse(
+        f"Cannot listen on {host}:{port}: {error.strerror}. Stop what listens there, or set RUNAPI_PORT or RUNAPI_HOST "
+        "to another address."
+    )
 
 
 async def listen(address: str, settings: Settings, edge: Edge, services: Services) -> None:
-    """Serve until a signal has stopped it; `address` is what `check_address` gave."""
+    """Serve until a signal has stopped it; `address` is what `check_address` gave.
+
+    Raises:
+        AddressInUse: somebody has come to listen there since.
+    """
     server = Server(
         edge,
-        address=address,
-        port=settings.port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        websockets=False,
-        backlog=_BACKLOG,
-        backpressure=_MOST_OPEN_CALLS,
-        http1_settings=HTTP1Settings(header_read_timeout=int(settings.header_timeout_s * 1000)),
-        log_enabled=False,
+        services.deadlines,
+        idle=edge.idle,
+        header_timeout_s=settings.header_timeout_s,
+        stall_timeout_s=settings.stalled_reader_timeout_s,
     )
 
     async def stop_in_peace() -> None:
         await _drain(edge, services, settings.shutdown_timeout_s)
-        server.stop()  # type: ignore[no-untyped-call]
+        server.stop()
 
     def stop_at_once() -> None:
         services.relay.stop_streams()
-        server.stop()  # type: ignore[no-untyped-call]
+        server.stop()
 
+    _allow_many_files()
+    try:
+        await server.open(address, settings.port)
+    except OSError as error:
+        raise _in_use(address, settings.port, error) from None
     forget_signals = _on_signal(stop_in_peace, stop_at_once)
     _tame_collector()
     _keep_freed_memory()
@@ -114,6 +116,13 @@ async def _drain(edge: Edge, services: Services, most_s: float) -> None:
             await edge.idle.wait()
     services.relay.stop_streams()
     await asyncio.sleep(_LAST_WORDS_S)
+
+
+def _allow_many_files() -> None:
+    """Raise the limit on open files as far as we may: a request that is being answered takes two."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _tame_collector() -> None:

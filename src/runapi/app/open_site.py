@@ -4,7 +4,7 @@ from runapi.flows.price_request import RequestPricer
 from runapi.flows.watch_models import ModelWatch
 from runapi.settings import KIB, MIB, Settings, split_words
 from runapi.upstream.pool import UpstreamPool
-from runapi.web.edge import MOST_HEADER_BYTES, MOST_URL_BYTES
+from runapi.web.request_reader import MOST_HEADER_BYTES, MOST_URL_BYTES
 from runapi.web.services import Services
 from runapi.web.site.addresses import Addresses
 from runapi.web.site.calculator import Calculator

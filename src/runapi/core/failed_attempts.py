@@ -13,9 +13,7 @@ _MOST_SEARCHED_BYTES = 1024 * 1024
 class Fault(msgspec.Struct, frozen=True):
     """What an upstream did."""
 
-    what: (
-        str  # "401 invalid_api_key", "200 upstream_truncated", "timeout", "unreachable ClientConnectorError"
-    )
+    what: str  # "401 invalid_api_key", "200 upstream_truncated", "timeout", "unreachable ConnectionRefusedError"
     status: int | None = None  # of its answer, if there was one
     message: str | None = None  # its own words, with no secret in them
 

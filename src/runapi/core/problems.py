@@ -137,6 +137,16 @@ def repeated_header(name: str) -> Problem:
     )
 
 
+def malformed_request() -> Problem:
+    return Problem(
+        400,
+        "This is no well-formed HTTP/1.1 request. Check the URL, the headers and how the body's length is told, or leave "
+        "them to an HTTP library.",
+        code="malformed_request",
+        headers=_CLOSE,
+    )
+
+
 def headers_too_large(limit_bytes: int) -> Problem:
     return Problem(
         431,

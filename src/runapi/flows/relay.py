@@ -24,7 +24,6 @@ from runapi.flows.deadlines import Deadlines
 from runapi.flows.exchange import Attempts, DrainSlots, Exchange, Interrupt, Patience
 from runapi.flows.find_ways import find_ways
 from runapi.flows.memory import Memory
-from runapi.flows.outbox import Outbox
 from runapi.flows.settle import Keep, Settlement, Till
 from runapi.flows.stream_relay import StreamRelay
 from runapi.flows.whole_relay import WholeRelay
@@ -61,7 +60,6 @@ class Relay:
         self._patience = patience
         self._deadlines = deadlines
         self._drains = DrainSlots(patience.most_drains)
-        self._outbox = Outbox()
         self._running: set[StreamRelay | WholeRelay] = set()
 
     async def answer(
@@ -220,7 +218,6 @@ class Relay:
                 memory=self._memory,
                 patience=self._patience,
                 drains=self._drains,
-                outbox=self._outbox,
             )
         return WholeRelay(
             exchange,

@@ -29,7 +29,6 @@ from runapi.flows.exchange import (
     say_goodbye,
 )
 from runapi.flows.memory import Memory
-from runapi.flows.outbox import Outbox
 from runapi.flows.settle import Counted, Settlement
 from runapi.flows.stream_tap import StreamTap
 from runapi.flows.stream_times import StreamTimes
@@ -59,7 +58,6 @@ class StreamRelay:
         memory: Memory,
         patience: Patience,
         drains: DrainSlots,
-        outbox: Outbox,
     ) -> None:
         self._exchange = exchange
         self._record = exchange.record
@@ -79,7 +77,6 @@ class StreamRelay:
             attempts,
             settlement=settlement,
             times=times,
-            outbox=outbox,
             gone=self._note_left,
         )
         self._timer: asyncio.TimerHandle | None = None
@@ -200,7 +197,6 @@ class StreamRelay:
                         raise _Stopped
         finally:
             reply.tap(None)
-            writer.flush()
 
     def _resume(self) -> Problem:
         """After a cancellation: go on if it was our own doing and another upstream may help.

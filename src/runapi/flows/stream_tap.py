@@ -36,7 +36,7 @@ class StreamTap:
                 return False
             self._times.heard_s = self._times.now_s()
             if out:
-                writer.queue(out)
+                writer.pass_on(out)
         except Exception as error:  # noqa: BLE001 - raised where the relay can see it
             self._error = error
             return False

@@ -3,11 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from runapi.flows.client_side import ClientSide, Header
 from runapi.flows.exchange import Attempts, Exchange, reply_headers
-from runapi.flows.outbox import Outbox
 from runapi.flows.settle import Settlement
 from runapi.flows.stream_beats import Beats
 from runapi.flows.stream_times import StreamTimes
@@ -15,8 +12,6 @@ from runapi.flows.stream_times import StreamTimes
 _EVENT_STREAM: Header = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_CACHE: Header = (b"cache-control", b"no-cache")
 _NO_PROXY_BUFFER: Header = (b"x-accel-buffering", b"no")
-_MOST_QUEUED_BYTES = 64 * 1024  # a fast upstream's megabytes may come in one turn
-_log = structlog.get_logger("runapi.stream")
 
 
 class StreamWriter:
@@ -24,7 +19,7 @@ class StreamWriter:
 
     __slots__ = (
         *("_attempts", "_client", "_exchange", "_gone", "_head", "_is_stalled", "_sent", "_task", "_times"),
-        *("_outbox", "_queued", "_sending", "beats", "started", "waiting"),
+        *("_sending", "beats", "started", "waiting"),
     )
 
     def __init__(
@@ -35,7 +30,6 @@ class StreamWriter:
         *,
         settlement: Settlement,
         times: StreamTimes,
-        outbox: Outbox,
         gone: Callable[[], None],
     ) -> None:
         """Join what a stream's sending needs; `gone` is called when the client reads no more."""
@@ -43,7 +37,6 @@ class StreamWriter:
         self._exchange = exchange
         self._attempts = attempts
         self._times = times
-        self._outbox = outbox
         self._gone: Callable[[], None] | None = gone
         self._sent = settlement.sent
         self._task = asyncio.current_task()
@@ -51,8 +44,7 @@ class StreamWriter:
         self._is_stalled = False
         self.beats = Beats()
         self.started = False  # the status has left
-        self._queued = b""
-        self._sending: Awaitable[None] | None = None  # what was flushed and has not left yet
+        self._sending: Awaitable[None] | None = None  # what was passed on and has not left yet
         self.waiting: asyncio.Task[None] | None = None  # who waits in a send
 
     async def write(self, data: bytes, *, last: bool = False) -> None:
@@ -73,7 +65,6 @@ class StreamWriter:
                 self.started = True
                 self._attempts.keep_way()
                 await self._client.start(200, self.head())
-            self.flush()
             if self._sending is not None:
                 sending, self._sending = self._sending, None
                 await sending
@@ -86,37 +77,20 @@ class StreamWriter:
             self.waiting = None
 
     def is_free(self) -> bool:
-        """Whether `queue` may be called: nothing is before it, somebody reads, and in this turn not much has come."""
+        """Whether `pass_on` may be called: nothing is before it, and somebody reads."""
         return (
             self.started
             and self._sending is None
-            and len(self._queued) < _MOST_QUEUED_BYTES
             and self.beats.running is None
             and self._times.left_s is None
         )
 
-    def queue(self, data: bytes) -> None:
-        """Send at the end of this turn of the loop."""
+    def pass_on(self, data: bytes) -> None:
+        """Send in this step; what of it has to be waited for, comes before the next `write`."""
         times = self._times
         times.write_s = times.spoke_s = times.now_s()
         self._sent.update(data)
-        if self._queued:
-            self._queued += data
-        else:
-            self._queued = data
-            self._outbox.add(self)
-
-    def flush(self) -> None:
-        """Send now what is queued. What of it has to be waited for, comes before the next `write`."""
-        data, self._queued = self._queued, b""
-        if not data:
-            return
-        try:
-            self._sending = self._client.begin(data)
-        except Exception:  # noqa: BLE001 - the streams behind it in the outbox have their turn
-            _log.exception("send failed")
-            if self._gone is not None:
-                self._gone()
+        self._sending = self._client.begin(data)
 
     def end(self) -> None:
         """Send no more. Who was to be told of a stall is forgotten, so that the two do not keep each other in memory."""

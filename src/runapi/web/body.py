@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from runapi.core import problems
 from runapi.core.account_problems import unknown_parameter
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.services import Services
 
 MOST_BYTES = 64 * 1024

@@ -5,6 +5,7 @@ import hmac
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from typing import assert_never
 
 import structlog
@@ -15,13 +16,12 @@ from runapi.core.limit_problems import ledger_unavailable
 from runapi.core.problems import Problem
 from runapi.store.faults import StoreFault
 from runapi.web.anthropic_problems import render_anthropic_problem
-from runapi.web.asgi import Call, Receive, Scope, Send
+from runapi.web.call import Call
 from runapi.web.problems import render_problem
+from runapi.web.request_reader import MOST_HEADER_BYTES, MOST_URL_BYTES
 from runapi.web.routes import Route, Who, canonical_path, find_route
 from runapi.web.services import Services
 
-MOST_HEADER_BYTES = 32 * 1024
-MOST_URL_BYTES = 8 * 1024
 MOST_PORT = 65535
 MOST_PASSED_OVER_BYTES = 1024 * 1024
 PASS_OVER_S = 1.0
@@ -44,7 +44,7 @@ _log = structlog.get_logger("runapi.edge")
 
 
 class Edge:
-    """The ASGI application of a running server."""
+    """What answers the calls of a running server."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -54,16 +54,13 @@ class Edge:
         self.idle = asyncio.Event()  # no call is open
         self.idle.set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, call: Call) -> None:
         """Serve one request. Nothing but a response comes out of it, whatever goes wrong inside."""
-        if scope["type"] != "http":
-            return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        call = Call(scope, headers, receive, send, self._request_ids.make())
+        call.request_id = self._request_ids.make()
         self._open_calls += 1
         self.idle.clear()
         try:
-            self._guard(scope, headers)
+            self._guard(call)
             call.path = canonical_path(call.path)
             try:
                 route = find_route(call.method, call.path)
@@ -83,6 +80,7 @@ class Edge:
             _log.exception("request failed", request_id=call.request_id, path=call.path)
             await self._refuse(call, problems.internal_error())
         finally:
+            call.end()
             self._open_calls -= 1
             if not self._open_calls:
                 self.idle.set()
@@ -119,29 +117,30 @@ class Edge:
                 return None
         assert_never(route.who)
 
-    def _guard(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
-        """Refuse what the HTTP parser lets through and nobody honest sends."""
-        pairs: list[tuple[bytes, bytes]] = scope["headers"]
-        if len(headers) == len(pairs):
-            size = sum(map(len, headers.values()))
-        else:
-            _refuse_repeated([name for name, _ in pairs])
-            size = sum(len(value) for _, value in pairs)
-        if size > MOST_HEADER_BYTES:
+    def _guard(self, call: Call) -> None:
+        """Refuse what is no request, what the HTTP parser lets through and nobody honest sends."""
+        if call.fault is not None:
+            raise call.fault
+        headers, is_old = call.headers, call.version == "1.0"
+        if (is_old and b"transfer-encoding" in headers) or (call.version != "1.1" and not is_old):
+            raise problems.malformed_request()
+        if call.repeated:
+            _refuse_repeated(call.repeated)
+        if call.head_bytes > MOST_HEADER_BYTES:
             raise problems.headers_too_large(MOST_HEADER_BYTES)
-        if len(scope["raw_path"]) + len(scope["query_string"]) > MOST_URL_BYTES:
+        if call.target_bytes > MOST_URL_BYTES:
             raise problems.url_too_long(MOST_URL_BYTES)
         host = headers.get(b"host", b"")
         if host not in self._known_hosts:
-            self._check_host(host, scope)
+            self._check_host(host, call)
         if not headers.get(b"content-length", b"0").isdigit():
             raise problems.bad_length()
         coding = headers.get(b"transfer-encoding", b"chunked")
         if coding != b"chunked" and coding.lower() != b"chunked":
             raise problems.unknown_transfer_coding(coding[:40].decode("latin-1"))
 
-    def _check_host(self, host: bytes, scope: Scope) -> None:
-        if not host and scope["http_version"] in ("1", "1.0"):  # Granian's word, and ASGI's
+    def _check_host(self, host: bytes, call: Call) -> None:
+        if not host and call.version == "1.0":
             return  # it knew no Host, and health checks still speak it
         match = _HOST.fullmatch(host)
         if not match or int(match[1] or 0) > MOST_PORT:
@@ -158,9 +157,9 @@ class Edge:
         await call.respond(status, headers, body)
 
 
-def _refuse_repeated(names: list[bytes]) -> None:
+def _refuse_repeated(names: Sequence[bytes]) -> None:
     for name in _SINGLE:
-        if names.count(name) > 1:
+        if name in names:
             raise problems.repeated_header(name.decode())
 
 

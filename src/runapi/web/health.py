@@ -1,6 +1,6 @@
 """GET /healthz (the process lives) and GET /readyz (it can serve)."""
 
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.services import Services
 
 _FRESH = (b"cache-control", b"no-store")

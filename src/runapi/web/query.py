@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from runapi.core import problems
 from runapi.core.account_problems import bad_query, repeated_parameter, unknown_parameter
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -19,7 +19,7 @@ from runapi.web.api import (
     responses_store,
     topups,
 )
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.hooks import stripe
 from runapi.web.operator import commands
 from runapi.web.services import Services

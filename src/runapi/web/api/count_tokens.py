@@ -6,8 +6,8 @@ from runapi.core.keys import Principal
 from runapi.flows.count_input import InputCounter
 from runapi.web.api.large_bodies import room_for_body
 from runapi.web.api.me import PRIVATE
-from runapi.web.asgi import Call
 from runapi.web.body import check_content_type
+from runapi.web.call import Call
 from runapi.web.services import Services
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from runapi.core.body_room import MIB
 from runapi.core.keys import Principal
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.services import Services
 
 _UNKNOWN_BYTES = 4 * MIB  # what a body in chunks is taken to have

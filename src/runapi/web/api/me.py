@@ -10,7 +10,7 @@ from runapi.flows.describe_key import describe_key
 from runapi.flows.show_balance import show_balance
 from runapi.flows.show_usage import DEFAULT_DAYS, GROUPS, MOST_DAYS, UsageAsked, show_usage, today
 from runapi.store.keys import find_key
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.query import Query
 from runapi.web.services import Services
 

@@ -14,7 +14,7 @@ from runapi.core.keys import Principal
 from runapi.core.problems import Problem, unknown_model
 from runapi.core.stored_response_problems import unknown_place
 from runapi.web.anthropic_problems import render_anthropic_problem
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.query import Query
 from runapi.web.services import Services
 from runapi.wire.codex_models import CodexModel, describe_for_codex

@@ -8,7 +8,7 @@ from runapi.flows.explain_request import give_own_receipt
 from runapi.flows.sign_receipt import ShowKey, show_key
 from runapi.web.api.me import PRIVATE
 from runapi.web.api.requests import PREFIX, check_id
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.query import Query
 from runapi.web.services import Services
 

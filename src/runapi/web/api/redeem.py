@@ -5,8 +5,8 @@ import msgspec
 from runapi.core.keys import Principal
 from runapi.flows.redeem_own import redeem_own
 from runapi.web.api.me import PRIVATE
-from runapi.web.asgi import Call
 from runapi.web.body import read_texts
+from runapi.web.call import Call
 from runapi.web.services import Services
 
 

@@ -12,8 +12,8 @@ from runapi.core.problems import Problem
 from runapi.flows.idempotency import Recorder
 from runapi.flows.relay import Read
 from runapi.web.api.large_bodies import is_small, room_for_body
-from runapi.web.asgi import Call
 from runapi.web.body import check_content_type, max_costs
+from runapi.web.call import Call
 from runapi.web.services import Services
 from runapi.wire.endpoints.chat import ChatAsking
 from runapi.wire.endpoints.messages import MessagesAsking

@@ -9,7 +9,7 @@ from runapi.flows.explain_request import explain_request
 from runapi.flows.list_own_requests import DEFAULT_LISTED, MOST_LISTED, list_own_requests
 from runapi.flows.show_requests import REQUEST_ID
 from runapi.web.api.me import PRIVATE
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.query import Query
 from runapi.web.services import Services
 

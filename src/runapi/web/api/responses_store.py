@@ -15,7 +15,7 @@ from runapi.core.stored_response_problems import (
 )
 from runapi.core.stored_responses import StoredResponse, unpack
 from runapi.web.api.me import PRIVATE
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.query import Query
 from runapi.web.services import Services
 from runapi.wire.openai_responses.listed_items import ListedItem, as_listed

@@ -5,8 +5,8 @@ import msgspec
 from runapi.core.keys import Principal
 from runapi.flows.own_top_ups import OwnTopUps
 from runapi.web.api.me import PRIVATE
-from runapi.web.asgi import Call
 from runapi.web.body import read_texts
+from runapi.web.call import Call
 from runapi.web.query import Query
 from runapi.web.services import Services
 

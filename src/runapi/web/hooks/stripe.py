@@ -14,7 +14,7 @@ from runapi.core.problems import Problem
 from runapi.core.webhooks import SHORTEST_SECRET_BYTES
 from runapi.flows.topup import TopUps
 from runapi.payments.stripe_events import BadEvent, read_webhook
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.services import Services
 
 PATH = "/hooks/stripe"

@@ -1,6 +1,6 @@
 """POST /admin/v1/{command}: the operator's commands, for who holds the token in server.json."""
 
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.operator.admin import handle
 from runapi.web.services import Services
 

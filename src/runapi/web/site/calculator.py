@@ -12,7 +12,7 @@ from runapi.core.tries import Tries
 from runapi.flows.deadlines import Within
 from runapi.flows.front_desk import ticks_us
 from runapi.flows.price_request import RequestPricer, TooBusyError
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 
 MOST_CHARACTERS = 100_000
 MOST_OUTPUT = 1_000_000

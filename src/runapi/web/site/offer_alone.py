@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from runapi.core.price_book import PriceBook
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.site.addresses import Addresses
 from runapi.web.site.cache import Answer, pack
 from runapi.web.site.facts import Basis, gather_facts

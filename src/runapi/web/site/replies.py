@@ -2,7 +2,7 @@
 
 import re
 
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.site.cache import Answer
 
 POLICY = (

@@ -9,7 +9,7 @@ from runapi.core.catalog import Catalog
 from runapi.core.price_book import PriceBook
 from runapi.core.problems import Problem
 from runapi.flows.watch_models import ModelWatch
-from runapi.web.asgi import Call
+from runapi.web.call import Call
 from runapi.web.routes import ROUTES, find_route
 from runapi.web.site.addresses import Addresses
 from runapi.web.site.calculator import Calculator, is_form
