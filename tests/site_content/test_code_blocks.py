@@ -70,7 +70,7 @@ class Readers:
         """The interpreter of a language, started with its first block."""
         if language not in self.interpreters:
             folder = self.folder / language
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)  # it is there if what runs the language was missing before
             opened = (
                 open_python(folder, self.environment)
                 if language == "python"
