@@ -385,7 +385,7 @@ def test_reader_that_is_closed_does_not_wait_for_the_garbage_collector():
 # ---- the end ----------------------------------------------------------------------------------------------
 
 
-def test_idle_connections_are_closed_when_the_server_stops(start_gateway: StartGateway):
+def test_idle_connections_do_not_hold_up_the_stop(start_gateway: StartGateway):
     served = start_gateway()
     with (
         http.Connection(served.url) as fresh,

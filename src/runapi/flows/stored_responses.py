@@ -17,7 +17,7 @@ import structlog
 from msgspec import Raw
 from sqlalchemy import Connection
 
-from runapi.core import limit_problems, problems
+from runapi.core import frame_problems, limit_problems
 from runapi.core.body_room import BodyRoom
 from runapi.core.keys import Mode, Principal
 from runapi.core.records import RequestRecord
@@ -274,7 +274,7 @@ def _join(asked: ResponsesRequest, found: _Found) -> ResponsesRequest:
         unpacked_bytes += len(body)
         named |= items_by_id(body, stored.item_ids)
         if unpacked_bytes > MOST_UNPACKED_BYTES or sum(map(len, named.values())) > MOST_BYTES:
-            raise problems.body_too_large(MOST_BYTES)
+            raise frame_problems.body_too_large(MOST_BYTES)
     return with_history(asked, () if found.previous is None else _history(found.previous), named)
 
 

@@ -91,11 +91,7 @@ class Answer:
             BrokenReplyError: what came is no answer.
         """
         if not self.status and not self.has_ended:
-            self.waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self.waiter
-            finally:
-                self.waiter = None
+            await self._wait()
         if self.status:
             return
         if self.cause is not None:
@@ -104,11 +100,7 @@ class Answer:
 
     async def read(self) -> bytes:
         while not self.body and not self.has_ended:
-            self.waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self.waiter
-            finally:
-                self.waiter = None
+            await self._wait()
         body = self.body
         if body:
             self.body = b""
@@ -118,6 +110,13 @@ class Answer:
         if self.fault:
             raise BrokenReplyError(self.fault)
         return b""
+
+    async def _wait(self) -> None:
+        self.waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self.waiter
+        finally:
+            self.waiter = None
 
     def tap(self, take: Tap | None) -> None:
         self.tapped = take

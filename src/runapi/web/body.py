@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
-from runapi.core import problems
+from runapi.core import frame_problems, problems
 from runapi.core.account_problems import unknown_parameter
 from runapi.web.call import Call
 from runapi.web.services import Services
@@ -45,7 +45,7 @@ def check_content_type(call: Call) -> None:
     """
     content_type = call.headers.get(b"content-type", b"application/json")
     if content_type not in _JSON and content_type.lower().partition(b";")[0].strip() not in _JSON:
-        raise problems.wrong_content_type(content_type[:80].decode("latin-1"))
+        raise frame_problems.wrong_content_type(content_type[:80].decode("latin-1"))
 
 
 def max_costs(call: Call) -> list[str]:

@@ -7,13 +7,12 @@ from contextlib import suppress
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from runapi.core import problems
+from runapi.core import frame_problems
 from runapi.core.limit_problems import too_many_strings
 from runapi.core.problems import Problem
+from runapi.flows.client_side import Header
 from runapi.flows.deadlines import Within
 from runapi.web.request_body import NO_BODY, RequestBody
-
-Header = tuple[bytes, bytes]
 
 MOST_STRINGS = 500_000
 """In one body. Of no use to a model, whose context they exceed, they hold everybody else up while they are read."""
@@ -116,10 +115,10 @@ class Call:
         self._body_begun = True
         encoding = self.headers.get(b"content-encoding", b"identity")
         if encoding.lower() != b"identity":
-            raise problems.encoded_body(encoding[:40].decode("latin-1"))
+            raise frame_problems.encoded_body(encoding[:40].decode("latin-1"))
         length = self.headers.get(b"content-length", b"0")
         if int(length) > most_bytes:  # the edge has checked that it is a number
-            raise problems.body_too_large(most_bytes)
+            raise frame_problems.body_too_large(most_bytes)
         body = self.body
         if not body.ended:
             self._connection.wants_body(self)
@@ -127,11 +126,11 @@ class Call:
                 with deadline:
                     await body.arrive(most_bytes)
             except TimeoutError:
-                raise problems.slow_body() from None
+                raise frame_problems.slow_body() from None
         if body.came_bytes > most_bytes:
-            raise problems.body_too_large(most_bytes)
+            raise frame_problems.body_too_large(most_bytes)
         if not body.ended:
-            raise problems.broken_body()
+            raise frame_problems.broken_body()
         data = body.take()
         if len(data) > _LARGE_BYTES and data.count(b'"') > 2 * MOST_STRINGS:
             raise too_many_strings(MOST_STRINGS)

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Sequence
 from typing import cast
 
 from runapi.core.problems import Problem
-from runapi.web.call import Call, Header
+from runapi.flows.client_side import Header
+from runapi.web.call import Call
 from runapi.web.manner import Manner
 from runapi.web.request_reader import RequestReader
 from runapi.web.response_head import NOT_CHOSEN, choose_framing

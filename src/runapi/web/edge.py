@@ -10,7 +10,7 @@ from typing import assert_never
 
 import structlog
 
-from runapi.core import problems
+from runapi.core import frame_problems, problems
 from runapi.core.keys import Principal
 from runapi.core.limit_problems import ledger_unavailable
 from runapi.core.problems import Problem
@@ -123,28 +123,28 @@ class Edge:
             raise call.fault
         headers, is_old = call.headers, call.version == "1.0"
         if (is_old and b"transfer-encoding" in headers) or (call.version != "1.1" and not is_old):
-            raise problems.malformed_request()
+            raise frame_problems.malformed_request()
         if call.repeated:
             _refuse_repeated(call.repeated)
         if call.head_bytes > MOST_HEADER_BYTES:
-            raise problems.headers_too_large(MOST_HEADER_BYTES)
+            raise frame_problems.headers_too_large(MOST_HEADER_BYTES)
         if call.target_bytes > MOST_URL_BYTES:
-            raise problems.url_too_long(MOST_URL_BYTES)
+            raise frame_problems.url_too_long(MOST_URL_BYTES)
         host = headers.get(b"host", b"")
         if host not in self._known_hosts:
             self._check_host(host, call)
         if not headers.get(b"content-length", b"0").isdigit():
-            raise problems.bad_length()
+            raise frame_problems.bad_length()
         coding = headers.get(b"transfer-encoding", b"chunked")
         if coding != b"chunked" and coding.lower() != b"chunked":
-            raise problems.unknown_transfer_coding(coding[:40].decode("latin-1"))
+            raise frame_problems.unknown_transfer_coding(coding[:40].decode("latin-1"))
 
     def _check_host(self, host: bytes, call: Call) -> None:
         if not host and call.version == "1.0":
             return  # it knew no Host, and health checks still speak it
         match = _HOST.fullmatch(host)
         if not match or int(match[1] or 0) > MOST_PORT:
-            raise problems.bad_host()
+            raise frame_problems.bad_host()
         if len(self._known_hosts) < MOST_KNOWN_HOSTS:
             self._known_hosts.add(host)
 
@@ -160,7 +160,7 @@ class Edge:
 def _refuse_repeated(names: Sequence[bytes]) -> None:
     for name in _SINGLE:
         if name in names:
-            raise problems.repeated_header(name.decode())
+            raise frame_problems.repeated_header(name.decode())
 
 
 class RequestIds:

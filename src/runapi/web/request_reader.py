@@ -9,7 +9,7 @@ from typing import Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from runapi.core import problems
+from runapi.core import frame_problems
 from runapi.core.problems import Problem
 from runapi.web.call import Call, Responder
 from runapi.web.request_body import RequestBody
@@ -95,7 +95,7 @@ class RequestReader:
         except HttpParserUpgrade as upgrade:
             return self._stay(parser, memoryview(data)[upgrade.args[0] :])
         except HttpParserError:
-            self._fail(problems.malformed_request())
+            self._fail(frame_problems.malformed_request())
         else:
             if self._call is None:
                 self._check_head(len(data))
@@ -187,15 +187,15 @@ class RequestReader:
         if not self._piece_ends_one:  # or nobody knows how much of the piece is the head's
             self._raw_bytes += more_bytes
         if len(self._target) > MOST_URL_BYTES:
-            self._fail(problems.url_too_long(MOST_URL_BYTES))
+            self._fail(frame_problems.url_too_long(MOST_URL_BYTES))
         elif self._raw_bytes > _MOST_HEAD_BYTES:
-            self._fail(problems.headers_too_large(MOST_HEADER_BYTES))
+            self._fail(frame_problems.headers_too_large(MOST_HEADER_BYTES))
 
     def _check_framing(self, more_bytes: int) -> None:
         """See to it that a body does not come with endless trailers and extensions."""
         self._framing_bytes += more_bytes
         if self._framing_bytes > _MOST_FRAMING_BYTES + _FRAMING_BYTES_PER_CHUNK * self._chunks:
-            self._fail(problems.malformed_request())
+            self._fail(frame_problems.malformed_request())
 
     def _fail(self, problem: Problem) -> None:
         call, self._call = self._call, None

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import msgspec
 
-Header = tuple[bytes, bytes]
+from runapi.flows.client_side import Header
 
 _BODILESS = (204, 304)
 

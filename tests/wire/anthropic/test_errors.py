@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runapi.core import limit_problems, problems
+from runapi.core import frame_problems, limit_problems, problems
 from runapi.core.problems import Problem
 from runapi.web.anthropic_problems import render_anthropic_problem
 from runapi.wire.anthropic.errors import error_event, write_error
@@ -20,15 +20,15 @@ from wire.anthropic.strict_types import read_error, read_events
         (Problem(403, "No."), "permission_error"),
         (problems.unknown_model("x"), "not_found_error"),
         (problems.wrong_method("GET", "POST"), "invalid_request_error"),
-        (problems.slow_body(), "timeout_error"),
+        (frame_problems.slow_body(), "timeout_error"),
         (problems.retired_model("x", None), "not_found_error"),
-        (problems.body_too_large(5), "request_too_large"),
-        (problems.wrong_content_type("x"), "invalid_request_error"),
+        (frame_problems.body_too_large(5), "request_too_large"),
+        (frame_problems.wrong_content_type("x"), "invalid_request_error"),
         (Problem(422, "No."), "invalid_request_error"),
         (problems.upstream_busy(5), "rate_limit_error"),
-        (problems.headers_too_large(5), "invalid_request_error"),
+        (frame_problems.headers_too_large(5), "invalid_request_error"),
         (problems.internal_error(), "api_error"),
-        (problems.unknown_transfer_coding("x"), "api_error"),
+        (frame_problems.unknown_transfer_coding("x"), "api_error"),
         (problems.upstream_bad_reply(), "api_error"),
         (problems.no_upstream("x"), "overloaded_error"),
         (problems.upstream_timeout(), "timeout_error"),
